@@ -1,0 +1,177 @@
+"""The rules rows must keep, as pandera schemas on Arrow tables, and how their failures become rows.
+
+`answer_rules` judge landed answers one by one: what breaks one is quarantined. `table_schema` judges a whole
+table before it is written: a failure there is a fault of the pipeline, and the night stops.
+
+pandera's Arrow backend reports which rule failed but not which row (index is always null), so the rows are
+found by evaluating the failed check's own expression once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from label_pipeline.contracts.tables import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STATUSES = ("submitted", "skipped", "rejected", "deleted")
+ITEM_STATUSES = ("unlabelled", "open", "accepted", "disputed", "adjudicated", "gold")
+# A landing folder's name is a local day: a clock a day ahead of it is still plausible, two days are not.
+FUTURE_SLACK = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule on landed answers: its name, the column it is about, and what it says."""
+
+    name: str
+    column: str
+    words: str
+    holds: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The rows of a table that break one rule (boolean Arrow array, true where broken)."""
+
+    rule: Rule
+    rows: pa.Array
+
+
+def answer_rules(classes: Sequence[str], day_end: datetime) -> list[Rule]:
+    """The rules an answer must keep, the first broken one is the reason it is quarantined."""
+    limit = day_end + FUTURE_SLACK
+    labelled = ("submitted", "rejected")
+    return [
+        Rule("item_missing", "item_id", "the item is empty", lambda nw: ~nw.col("item_id").is_null()),
+        Rule(
+            "annotator_missing", "annotator_id", "the annotator is empty", lambda nw: ~nw.col("annotator_id").is_null()
+        ),
+        Rule(
+            "status_known",
+            "status",
+            f"the status is not one of {', '.join(STATUSES)}",
+            lambda nw: nw.col("status").is_in(list(STATUSES)),
+        ),
+        Rule(
+            "label_missing",
+            "label_raw",
+            "the answer is empty",
+            lambda nw: ~(nw.col("label_raw").is_null() & nw.col("status").is_in(list(labelled))),
+        ),
+        Rule(
+            "label_unknown",
+            "label_raw",
+            f"the label is none of the classes {', '.join(classes[:12])}{', ...' if len(classes) > 12 else ''}",
+            lambda nw: ~(nw.col("label").is_null() & nw.col("status").is_in(list(labelled))),
+        ),
+        Rule("time_unreadable", "annotated_at_raw", "the time cannot be read", lambda nw: ~nw.col("time_unreadable")),
+        Rule(
+            "in_the_future",
+            "annotated_at",
+            f"the time is after {limit:%Y-%m-%d %H:%M} UTC, a day after it landed",
+            lambda nw: nw.col("annotated_at").is_null() | (nw.col("annotated_at") <= nw.lit(limit)),
+        ),
+        Rule(
+            "times_in_order",
+            "started_at",
+            "it was started after it was finished",
+            lambda nw: (
+                nw.col("started_at").is_null()
+                | nw.col("annotated_at").is_null()
+                | (nw.col("started_at") <= nw.col("annotated_at"))
+            ),
+        ),
+        Rule(
+            "duration_negative",
+            "duration_s",
+            "the duration is negative or not a number",
+            lambda nw: nw.col("duration_s").is_null() | (nw.col("duration_s") >= 0),
+        ),
+    ]
+
+
+def failures(table: pa.Table, rules: Sequence[Rule]) -> list[Failure]:
+    """Which rows break which rule, in the order of `rules`. Nothing is copied when all hold."""
+    import narwhals.stable.v1 as nw
+    from pandera.errors import SchemaErrors
+    from pandera.pyarrow import Check, DataFrameSchema
+
+    by_name = {rule.name: rule for rule in rules}
+    checks = [Check(lambda _, rule=rule: rule.holds(nw), native=False, name=rule.name) for rule in rules]
+    try:
+        DataFrameSchema(checks=checks).validate(table, lazy=True)
+    except SchemaErrors as errors:
+        frame = nw.from_native(table, eager_only=True)
+        broken = {}
+        for error in errors.schema_errors:
+            if not isinstance(error.check_output, nw.Expr):  # the check itself failed: a fault of ours, not of the row
+                raise
+            holds = frame.select(error.check_output.fill_null(True).alias("holds"))["holds"]
+            broken[error.check.name] = (~holds).to_arrow()
+        return [Failure(by_name[name], broken[name]) for name in by_name if name in broken]
+    return []
+
+
+def table_schema(table: Table, classes: Sequence[str] = ()) -> Any:
+    """The pandera schema of a table: columns, types, keys, and the values its columns may have."""
+    from pandera.pyarrow import Check, Column, DataFrameSchema
+
+    from label_pipeline.contracts.tables import arrow_types
+
+    share = {"confidence", "agreement", "label_quality", "quality", "gold_accuracy", "weight", "too_fast_share"}
+    within: dict[str, list[Any]] = {
+        "status": [Check.isin(list(_statuses(table)))] if _statuses(table) else [],
+        "label": [Check.isin(list(classes))] if classes else [],
+        "given_label": [Check.isin(list(classes))] if classes else [],
+    }
+    within["suggested_label"] = within["voted_label"] = within["label"]
+    columns = {
+        c.name: Column(
+            arrow_types()[c.kind],
+            [*within.get(c.name, []), *([Check.in_range(0, 1)] if c.name in share else [])],
+            nullable=c.nullable,
+        )
+        for c in table.columns
+    }
+    return DataFrameSchema(columns, strict=True, unique=list(table.key), name=table.name)
+
+
+def _statuses(table: Table) -> tuple[str, ...]:
+    return {"annotation_events": STATUSES, "consensus_labels": ITEM_STATUSES}.get(table.name, ())
+
+
+def broken_contract(table: Table, rows: pa.Table, classes: Sequence[str] = ()) -> list[str]:
+    """What a table breaks of its contract, in words; empty when it holds."""
+    import pyarrow.compute as pc
+    from pandera.errors import SchemaErrors
+
+    broken = []
+    try:
+        table_schema(table, classes).validate(rows, lazy=True)
+    except SchemaErrors as errors:
+        broken = [
+            f"{table.name}.{e.schema.name or ''}: {e.check or e.reason_code}: {str(e)[:200]}"
+            for e in errors.schema_errors
+        ]
+    if "probabilities" in rows.column_names and len(rows):
+        lists = rows["probabilities"].drop_null().combine_chunks()
+        sums = _list_sums(lists)
+        if len(lists) and not pc.all(pc.less_equal(pc.abs(pc.subtract(sums, 1.0)), 1e-6)).as_py():
+            broken.append(f"{table.name}.probabilities: a row does not sum to one")
+    return broken
+
+
+def _list_sums(lists: Any) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    values, offsets = lists.flatten().to_numpy(zero_copy_only=False), lists.offsets.to_numpy()
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    start = offsets - offsets[0]
+    return pa.array(total[start[1:]] - total[start[:-1]])

@@ -1,0 +1,63 @@
+"""Where things live below the data folder. Paths only: nothing here reads or writes.
+
+Project names are checked when a project file is read, so that no path made here leaves the data folder.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The data folder: `--data DIR`, else `LABEL_PIPELINE_DATA`, else `data` in the current directory."""
+
+    root: Path
+
+    @classmethod
+    def choose(cls, root: str | Path | None = None) -> DataFolder:
+        """The folder a user asked for, by argument, environment or place."""
+        return cls(Path(root or os.environ.get("LABEL_PIPELINE_DATA") or "data").absolute())
+
+    @property
+    def projects(self) -> Path:
+        """The folder of all projects' files."""
+        return self.root / "projects"
+
+    def project(self, project: str) -> Path:
+        """One project's folder: its project file, roster, gold seeds, guidelines."""
+        return self.projects / project
+
+    def project_file(self, project: str) -> Path:
+        """The one file every user writes."""
+        return self.project(project) / "project.yaml"
+
+    def landing(self, project: str, day: date | None = None) -> Path:
+        """Landing files of a project, or of one of its days: the only input, never changed."""
+        folder = self.root / "landing" / project
+        return folder / day.isoformat() if day else folder
+
+    @property
+    def lake(self) -> Path:
+        """Parquet partitions of all projects."""
+        return self.root / "lake"
+
+    def mart(self, project: str) -> Path:
+        """The DuckDB file a person opens."""
+        return self.root / "marts" / f"{project}.duckdb"
+
+    def published(self, project: str) -> Path:
+        """The training set's versions and the LATEST pointer."""
+        return self.root / "published" / project
+
+    def report(self, project: str, day: date) -> Path:
+        """The night's report."""
+        return self.root / "reports" / project / f"{day}.html"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's own storage: DAGSTER_HOME's dagster.yaml points here."""
+        return self.root / "dagster"

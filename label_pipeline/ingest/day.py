@@ -1,0 +1,118 @@
+"""One day's ingestion, step by step, and the account of every answer found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PREDICTIONS, LANDINGS, QUARANTINE
+from label_pipeline.files import sha256
+from label_pipeline.ingest.clean import clean, item_sql, load_answers, time_sql
+from label_pipeline.ingest.judge import judge
+from label_pipeline.ingest.known import Known, load_known, split_duplicates, vanished
+from label_pipeline.ingest.read import Read, read_file
+from label_pipeline.landing import LandedFile
+from label_pipeline.predictions import split_predictions
+from label_pipeline.project import Project
+from label_pipeline.sources.reading import Reading
+from label_pipeline.sql import connect, literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """One day's tables, in the shapes of `contracts.tables`."""
+
+    events: pa.Table
+    items: pa.Table
+    quarantine: pa.Table
+    landings: pa.Table
+    predictions: pa.Table
+
+
+def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: Known, secret: bytes) -> Ingested:
+    """All tables of one landing day. The order of files and of rows does not matter.
+
+    `secret` is the pseudonym key. A file that cannot be read is one quarantined row, and stops no other.
+    """
+    with connect() as con:
+        reads = [read_file(con, project, file) for file in files]
+        predictions, bad = split_predictions(project, [(r.file, r.reading) for r in reads if r.reading is not None])
+        load_answers(con, project, reads, secret)
+        clean(con, project)
+        judge(con, project, day, reads)
+        con.register("bad_predictions", QUARANTINE.conform(bad))
+        con.execute("INSERT INTO quarantine SELECT * FROM bad_predictions")
+        load_known(con, known)
+        split_duplicates(con, project, day)
+        vanished(con, project, reads)
+        return Ingested(
+            events=ANNOTATION_EVENTS.conform(con.table("events").to_arrow_table()),
+            items=ITEMS.conform(_items(con, project, reads)),
+            quarantine=QUARANTINE.conform(con.table("quarantine").to_arrow_table()),
+            landings=LANDINGS.conform(_account(con, reads, predictions)),
+            predictions=LANDED_PREDICTIONS.conform(predictions.drop_duplicates(["item_id", "model"], keep="last")),
+        )
+
+
+def _items(con: Any, project: Project, reads: Sequence[Read]) -> pa.Table:
+    """New versions of items: a payload not seen before; an empty payload only for an item not known at all."""
+    arrived = project.items.arrived_at
+    when = time_sql(f"(payload ->> {literal('$.' + arrived)})") if arrived else "NULL::TIMESTAMPTZ"
+    con.execute(f"SET TimeZone = {literal(project.timezone)}")
+    table = con.sql(
+        f"""
+        WITH named AS (
+            SELECT {item_sql(project, "item_id")} AS id, payload, landed_file, landed_row FROM seen_items
+        ), whole AS (
+            SELECT DISTINCT ON (id) id AS item_id, payload, landed_file FROM named WHERE id IS NOT NULL
+            ORDER BY id, payload = '{{}}', landed_file DESC, landed_row DESC
+        )
+        SELECT item_id, payload, {when} AS arrived_at, substr(sha256(payload), 1, 16) AS content_hash, landed_file
+        FROM whole
+        WHERE (item_id, substr(sha256(payload), 1, 16)) NOT IN (SELECT (item_id, content_hash) FROM known_items)
+          AND NOT (payload = '{{}}' AND item_id IN (SELECT item_id FROM known_items))
+        """
+    ).to_arrow_table()
+    con.execute("SET TimeZone = 'UTC'")
+    return table
+
+
+def _account(con: Any, reads: Sequence[Read], predictions: pd.DataFrame) -> dict[str, list[Any]]:
+    """What became of each file's answers, and of the rows of prediction files."""
+
+    def per_file(query: str) -> dict[str, int]:
+        return dict(con.execute(query).fetchall())
+
+    found = per_file("SELECT landed_file, count(*) FROM answers GROUP BY landed_file")
+    broken = per_file("SELECT landed_file, count(*) FROM broken GROUP BY landed_file")
+    accepted = per_file("SELECT landed_file, count(*) FROM events WHERE status <> 'deleted' GROUP BY landed_file")
+    quarantined = per_file("SELECT landed_file, count(*) FROM quarantine GROUP BY landed_file")
+    duplicates = per_file("SELECT landed_file, count(*) FROM duplicates GROUP BY landed_file")
+    extra = predictions.duplicated(["item_id", "model"], keep="last")
+    accepted |= {str(f): int(n) for f, n in predictions["landed_file"][~extra].value_counts().items()}
+    duplicates |= {str(f): int(n) for f, n in predictions["landed_file"][extra].value_counts().items()}
+    names = [r.file.name for r in reads]
+    return {
+        "landed_file": names,
+        "source": [r.file.source for r in reads],
+        "sha256": [sha256(r.file.path) for r in reads],
+        "bytes": [r.file.path.stat().st_size for r in reads],
+        "landed": [
+            found.get(r.file.name, 0) + broken.get(r.file.name, 0) + _prediction_rows(r.reading) + (r.reading is None)
+            for r in reads
+        ],
+        "accepted": [accepted.get(n, 0) for n in names],
+        "quarantined": [quarantined.get(n, 0) for n in names],
+        "duplicates": [duplicates.get(n, 0) for n in names],
+        "problem": [r.problem.text() if r.problem else None for r in reads],
+    }
+
+
+def _prediction_rows(reading: Reading | None) -> int:
+    return 0 if reading is None or reading.predictions is None else len(reading.predictions)

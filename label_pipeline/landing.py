@@ -1,0 +1,79 @@
+"""Landing: putting files into the day's folder, and finding them there. What they hold is `ingest`'s."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from label_pipeline.errors import UserError, nearest
+from label_pipeline.files import TEMPORARY, replacing, sha256
+from label_pipeline.folders import DataFolder
+from label_pipeline.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """One landed file: its source, its path, and its name as people see it (`source/name`)."""
+
+    source: str
+    path: Path
+    name: str
+
+
+def landed_files(folder: DataFolder, project: str, day: date) -> list[LandedFile]:
+    """The files that landed on a day, sorted by name. Links and leftovers of a killed `land` are no files."""
+    root = folder.landing(project, day)
+    found = []
+    for path in sorted(root.rglob("*")) if root.is_dir() else []:
+        if path.is_symlink() or not path.is_file() or path.name.startswith((".", TEMPORARY)):
+            continue
+        parts = path.relative_to(root).parts
+        found.append(LandedFile(parts[0] if len(parts) > 1 else "", path, "/".join(parts)))
+    return found
+
+
+def landed_days(folder: DataFolder, project: str) -> list[date]:
+    """The days on which anything landed, in order; folders that are not named like a day are passed over."""
+    days = []
+    for path in sorted(folder.landing(project).glob("????-??-??")):
+        try:
+            days.append(date.fromisoformat(path.name))
+        except ValueError:
+            continue
+    return days
+
+
+def land(folder: DataFolder, project: Project, files: list[Path], source: str, day: date) -> list[Path]:
+    """Copy files into a day's landing folder. The same file again changes nothing.
+
+    Raises:
+        UserError: unknown source, a file that is not there, or another file of the same name already landed.
+    """
+    if source not in project.sources:
+        raise UserError(f"the project has no source '{source}'", rule="source", do=nearest(source, project.sources))
+    if day < project.start or (project.end and day > project.end):
+        raise UserError(
+            f"{day} is outside the project ({project.start} to {project.end or 'open'})",
+            rule="start, end",
+            do="Choose --day.",
+        )
+    missing = [f for f in files if not f.is_file()]
+    if missing:
+        raise UserError(f"there is no file '{missing[0]}'", do="Nothing was landed.")
+    target = folder.landing(project.project, day) / source
+    clash = [f for f in files if (target / f.name).exists() and sha256(target / f.name) != sha256(f)]
+    if clash:
+        raise UserError(
+            f"another file named '{clash[0].name}' has landed on {day}",
+            rule="landing files are never changed",
+            do="Rename it; nothing was landed.",
+        )
+    landed = []
+    for file in files:
+        if not (target / file.name).exists():
+            with replacing(target / file.name) as beside:
+                shutil.copyfile(file, beside)
+        landed.append(target / file.name)
+    return landed

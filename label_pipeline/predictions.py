@@ -1,0 +1,76 @@
+"""Landed class probabilities: which rows can be used, and what is wrong with the others.
+
+Reading the files is `sources.predictions`; the built-in model is `noise.out_of_fold`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from label_pipeline.contracts.tables import QUARANTINE
+from label_pipeline.landing import LandedFile
+from label_pipeline.project import Project
+from label_pipeline.sources.reading import Reading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUM_SLACK = 1e-3  # probabilities printed with few digits still sum to nearly one
+
+
+def split_predictions(
+    project: Project, readings: Sequence[tuple[LandedFile, Reading]]
+) -> tuple[pd.DataFrame, dict[str, list[Any]]]:
+    """Usable predictions (item_id, model, probabilities, landed_file) and the quarantined rows of the others.
+
+    A row is usable when it has a finite, non-negative number for every class and they sum to one within 0.001;
+    they are then scaled to sum to one exactly.
+    """
+    import numpy as np
+    import pandas as pd
+
+    good: list[pd.DataFrame] = []
+    bad: dict[str, list[Any]] = {name: [] for name in QUARANTINE.names}
+    for file, reading in readings:
+        if reading.predictions is None:
+            continue
+        frame = reading.predictions.to_pandas()
+        columns = {str(c).strip().casefold(): c for c in frame.columns}
+        numbers = np.full((len(frame), len(project.labels.classes)), np.nan)
+        for k, name in enumerate(project.labels.classes):
+            if (column := columns.get(name.strip().casefold())) is not None:
+                numbers[:, k] = pd.to_numeric(frame[column], errors="coerce")
+        total = numbers.sum(axis=1)
+        usable = np.isfinite(total) & (numbers >= 0).all(axis=1) & (np.abs(total - 1) <= SUM_SLACK)
+        usable &= frame["item_id"].fillna("").str.strip().to_numpy() != ""
+        good.append(
+            pd.DataFrame(
+                {
+                    "item_id": frame["item_id"][usable].str.strip(),
+                    "model": project.sources[file.source].model,
+                    "probabilities": list(numbers[usable] / total[usable, None]),
+                    "landed_file": file.name,
+                }
+            )
+        )
+        for row in np.flatnonzero(~usable):
+            words = (
+                "a class has no number" if not np.isfinite(total[row]) else f"the probabilities sum to {total[row]:.4g}"
+            )
+            values: dict[str, Any] = {
+                "landed_file": file.name,
+                "landed_row": int(frame["landed_row"].iloc[row]),
+                "answer": 1,
+            }
+            values |= {
+                "source": file.source,
+                "rule": "probabilities",
+                "column": "probabilities",
+                "reason": words,
+                "raw": "{}",
+            }
+            for name in bad:
+                bad[name].append(values[name])
+    empty = pd.DataFrame({"item_id": [], "model": [], "probabilities": [], "landed_file": []}, dtype=object)
+    return pd.concat([empty, *good], ignore_index=True), bad

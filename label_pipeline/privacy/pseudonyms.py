@@ -1,0 +1,59 @@
+"""Keyed pseudonyms: what the pipeline knows of an annotator past landing.
+
+A pseudonym is HMAC-SHA-256 of source and identity under a key that lives outside the data folder: nobody
+without the key can go back, and the same person has the same pseudonym every night.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from label_pipeline.errors import UserError
+
+SHORTEST_KEY = 16
+
+
+def key() -> bytes:
+    """The pseudonym key: `LABEL_PIPELINE_KEY`, else the file `LABEL_PIPELINE_KEY_FILE`, made on first use.
+
+    The file's default is `~/.config/label-pipeline/pseudonym.key`.
+
+    Raises:
+        UserError: the key is too short, or others may read its file.
+    """
+    given = os.environ.get("LABEL_PIPELINE_KEY")
+    if given:
+        return _long_enough(given.encode(), "LABEL_PIPELINE_KEY")
+    path = Path(os.environ.get("LABEL_PIPELINE_KEY_FILE") or Path.home() / ".config/label-pipeline/pseudonym.key")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # another process made it just now
+            return key()
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+    if path.stat().st_mode & 0o077:
+        raise UserError("others may read the pseudonym key", where=path.name, do=f"Run: chmod 600 {path}")
+    return _long_enough(path.read_bytes().strip(), path.name)
+
+
+def _long_enough(value: bytes, where: str) -> bytes:
+    if len(value) < SHORTEST_KEY:
+        raise UserError(
+            f"the pseudonym key is shorter than {SHORTEST_KEY} characters", where=where, do="Use a random one."
+        )
+    return value
+
+
+def pseudonyms(identities: Iterable[tuple[str, str]], secret: bytes) -> dict[tuple[str, str], str]:
+    """The pseudonym of each (source, identity): `a-` and 16 hexadecimal digits (64 bits)."""
+    return {
+        (source, identity): "a-" + hmac.new(secret, f"{source}\0{identity}".encode(), hashlib.sha256).hexdigest()[:16]
+        for source, identity in identities
+    }

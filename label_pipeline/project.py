@@ -1,0 +1,366 @@
+"""The project file: the one thing every user writes, typed, with a careful default for every field.
+
+Here stand its fields and their meaning (`docs/project-file.md` is the reader's view) and the messages for
+mistakes: file, line, field, nearest valid name. What the fields do is elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from label_pipeline.errors import UserError, nearest
+from label_pipeline.folders import DataFolder
+from label_pipeline.yaml_lines import Document, parse
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+SourceFormat = Literal["csv", "jsonl", "parquet", "mturk_csv", "label_studio_json", "predictions"]
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Schedule(_Part):
+    """When the nightly run starts; a day ends at midnight of this timezone."""
+
+    cron: str = "30 2 * * *"
+    timezone: str = "UTC"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"'{value}' is not a timezone. {nearest(value, available_timezones())}")
+        return value
+
+    @field_validator("cron")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        if len(value.split()) != 5:
+            raise ValueError(f"'{value}' is not a cron line of five fields, like '30 2 * * *'")
+        return value
+
+
+class Labels(_Part):
+    """The label schema. `aliases` maps what a tool wrote to a class; matching ignores case and outer spaces."""
+
+    type: Literal["single_choice", "ordinal"] = "single_choice"
+    classes: tuple[str, ...]
+    aliases: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Labels:
+        if len(self.classes) < 2:
+            raise ValueError("a label schema needs at least two classes")
+        folded: dict[str, str] = {}
+        for name in self.classes:
+            if folded.setdefault(name.strip().casefold(), name) != name:
+                raise ValueError(
+                    f"classes '{folded[name.strip().casefold()]}' and '{name}' differ only in case or spaces"
+                )
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("a class is listed twice")
+        for alias, target in self.aliases.items():
+            if target not in self.classes:
+                raise ValueError(
+                    f"alias '{alias}' stands for '{target}', which is not a class. {nearest(target, self.classes)}"
+                )
+        return self
+
+
+class Items(_Part):
+    """What is kept of an item: nothing but `fields` is read."""
+
+    fields: Names = ()
+    slices: Names = ()
+    arrived_at: str | None = None
+    text: str | None = None
+    image: str | None = None
+    ids: Literal["text", "integer"] = "text"
+
+    @model_validator(mode="after")
+    def _declared(self) -> Items:
+        for name in (*self.slices, self.arrived_at, self.text, self.image):
+            if name is not None and name not in self.fields:
+                raise ValueError(f"'{name}' is used but not among items.fields. {nearest(name, self.fields)}")
+        return self
+
+
+class Source(_Part):
+    """One place annotations come from. Column names may hold `<n>` for several answers in one row."""
+
+    format: SourceFormat
+    mode: Literal["increment", "snapshot"] = "increment"
+    item: Names = ("item_id",)
+    label: Names = ("label",)
+    annotator: str = "annotator_id"
+    annotation_id: str | None = None
+    annotated_at: str | None = None
+    started_at: str | None = None
+    duration_s: str | None = None
+    status: str | None = None
+    fields: dict[str, str] = {}
+    timezone: str = "UTC"
+    encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
+    delimiter: str = ","
+    model: str = "landed"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return Schedule(timezone=value).timezone
+
+
+class People(_Part):
+    """The roster: a CSV beside the project file with source, identity, group, role, rate_per_hour."""
+
+    roster: str | None = None
+
+
+class Guidelines(_Part):
+    """Guideline versions: `current`, and the first day of each in `since`."""
+
+    current: str = "v1"
+    since: dict[str, date] = {}
+
+
+class Baseline(_Part):
+    """The built-in model for out-of-fold probabilities: item `text` or numeric `features` (a list of numbers)."""
+
+    text: str | None = None
+    features: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Baseline:
+        if (self.text is None) == (self.features is None):
+            raise ValueError("give one of 'text' and 'features'")
+        return self
+
+
+class Predictions(_Part):
+    """Where class probabilities come from when no source of format `predictions` has landed any."""
+
+    baseline: Baseline | None = None
+
+    @field_validator("baseline", mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"text": value} if isinstance(value, str) else value
+
+
+class Annotations(_Part):
+    """How many annotations an item gets."""
+
+    min: int = Field(2, ge=1)
+    max: int = Field(5, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Annotations:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Consensus(_Part):
+    """How labels are aggregated, and from which confidence an item is settled."""
+
+    method: Literal["auto", "majority", "wawa", "one_coin", "dawid_skene", "crowdlab", "ordinal"] = "auto"
+    accept_at: Share = 0.9
+    annotations: Annotations = Annotations()
+
+
+class Gold(_Part):
+    """Where settled truth comes from: CSV files beside the project file with item_id, label and maybe role."""
+
+    seeds: str | None = None
+
+
+class Budget(_Part):
+    """What a night may spend on relabelling."""
+
+    annotations: int = Field(100, ge=0)
+
+
+class Queue(_Part):
+    """Policy of the relabel queue."""
+
+    budget: Budget = Budget()
+    adjudicate_after: int = Field(4, ge=1)
+
+
+class Target(_Part):
+    """A KPI's target and what happens when it is missed."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    otherwise: Literal["warn", "block"] = "warn"
+
+    @model_validator(mode="after")
+    def _some(self) -> Target:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a target needs at_least or at_most")
+        return self
+
+
+class Splits(_Part):
+    """Shares of the training set; the test set is the evaluation gold."""
+
+    train: Share = 0.8
+    validation: Share = 0.2
+    test: Literal["gold"] = "gold"
+
+
+class Publish(_Part):
+    """What may be published."""
+
+    splits: Splits = Splits()
+    min_coverage: Share = 0.5
+    max_quarantined: Share = 0.2
+
+
+class Project(_Part):
+    """A whole project file."""
+
+    project: str
+    description: str = ""
+    owner: str = "team:labels"
+    start: date
+    end: date | None = None
+    schedule: Schedule = Schedule()
+    labels: Labels
+    items: Items = Items()
+    sources: dict[str, Source]
+    people: People = People()
+    guidelines: Guidelines = Guidelines()
+    predictions: Predictions = Predictions()
+    consensus: Consensus = Consensus()
+    gold: Gold = Gold()
+    queue: Queue = Queue()
+    kpis: dict[str, Target] = {}
+    publish: Publish = Publish()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Project:
+        if not NAME.fullmatch(self.project):
+            raise ValueError(f"'{self.project}' is not a project name: small letters, digits, '-' and '_', at most 63")
+        for name in self.sources:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"'{name}' is not a source name: small letters, digits, '-' and '_', at most 63")
+        if not self.sources:
+            raise ValueError("a project needs at least one source")
+        if self.end and self.end < self.start:
+            raise ValueError(f"end {self.end} is before start {self.start}")
+        base = self.predictions.baseline
+        for field in (base.text, base.features) if base else ():
+            if field and field not in self.items.fields:
+                raise ValueError(
+                    f"predictions.baseline uses '{field}', not among items.fields. {nearest(field, self.items.fields)}"
+                )
+        return self
+
+    @property
+    def timezone(self) -> str:
+        """The timezone in which the project's days end."""
+        return self.schedule.timezone
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The same as a ZoneInfo."""
+        return ZoneInfo(self.timezone)
+
+    def guideline_on(self, day: date) -> str:
+        """The guideline version in force on `day`."""
+        begun = [(first, name) for name, first in self.guidelines.since.items() if first <= day]
+        return max(begun)[1] if begun else self.guidelines.current
+
+
+def load_project(folder: DataFolder, name: str) -> Project:
+    """Read and check one project file.
+
+    Raises:
+        UserError: no such project, or a mistake in the file; the message names file, line, field, what to write.
+    """
+    path = folder.project_file(name)
+    if not NAME.fullmatch(name) or not path.is_file():
+        raise UserError(
+            f"there is no project '{name}'", where=str(folder.projects), do=nearest(name, project_names(folder))
+        )
+    project = parse_project(path.read_text(encoding="utf-8-sig", errors="replace"), shown(folder, path))
+    if project.project != name:
+        raise UserError(
+            f"the file says project '{project.project}' but stands in folder '{name}'",
+            where=shown(folder, path),
+            rule="project",
+            do="Make them equal.",
+        )
+    return project
+
+
+def parse_project(text: str, where: str) -> Project:
+    """A project from the text of its file; `where` is how messages name the file."""
+    document = parse(text, where)
+    if not isinstance(document.value, dict):
+        raise UserError("the file is empty or not a mapping", where=where, do="Start with 'project: NAME'.")
+    try:
+        return Project.model_validate(document.value)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise UserError(
+            "\n".join(
+                _message(p, document, where if k == 0 else where.rsplit("/", 1)[-1]) for k, p in enumerate(problems[:8])
+            ),
+            rule="project file",
+            do="docs/project-file.md lists every field.",
+        ) from None
+
+
+def project_names(folder: DataFolder) -> list[str]:
+    """Names of all projects in the data folder, sorted; a broken file still counts."""
+    return sorted(p.parent.name for p in folder.projects.glob("*/project.yaml") if NAME.fullmatch(p.parent.name))
+
+
+def shown(folder: DataFolder, path: Path) -> str:
+    """A path as people should see it: below the data folder, never the machine's."""
+    try:
+        return str(path.relative_to(folder.root))
+    except ValueError:
+        return path.name
+
+
+def _message(problem: Any, document: Document, where: str) -> str:
+    loc = tuple(problem["loc"])
+    field = ".".join(str(part) for part in loc) or "project"
+    here = f"{where}:{document.line(loc)}: {field}"
+    if problem["type"] == "extra_forbidden":
+        return f"{here}: unknown field. {nearest(str(loc[-1]), _fields_at(loc[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{here}: this field is missing"
+    if problem["type"] == "literal_error":
+        return f"{here}: '{problem['input']}' is not one of {problem['ctx']['expected']}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    given = problem["input"]
+    return f"{here}: {message}" + (f" (it is '{given}')" if isinstance(given, str) and given not in message else "")
+
+
+def _fields_at(loc: tuple[Any, ...]) -> list[str]:
+    """The field names a mapping at `loc` may have."""
+    model: Any = Project
+    for part in loc:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            annotation = model.model_fields[part].annotation if part in model.model_fields else None
+            models = [
+                a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)
+            ]
+            is_map = getattr(annotation, "__origin__", None) is dict
+            model = (models[0], "map") if is_map and models else (models[0] if models else None)
+        elif isinstance(model, tuple):
+            model = model[0]
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

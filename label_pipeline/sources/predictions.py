@@ -1,0 +1,26 @@
+"""A landed table of class probabilities: the item, and one column a class named like the class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from label_pipeline.project import Source
+from label_pipeline.sources.landed import open_table
+from label_pipeline.sources.reading import Reading, answer_schema, item_schema
+from label_pipeline.sources.wide import first_numbered
+from label_pipeline.sql import identifier
+
+
+def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Reading:
+    """Read one file; the format is told by its ending (.parquet, .jsonl, else CSV)."""
+    endings = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    plain = source.model_copy(update={"format": endings.get(path.suffix, "csv")})
+    columns, broken = open_table(con, path, plain)
+    item = first_numbered(source.item, columns, "item")[""]
+    classes = [c for c in columns if c != item]
+    numbers = ", ".join(f"try_cast({identifier(c)} AS DOUBLE) AS {identifier(c)}" for c in classes)
+    probabilities = con.sql(
+        f"SELECT landed_row, {identifier(item)} AS item_id, {numbers} FROM landed ORDER BY landed_row"
+    ).to_arrow_table()
+    return Reading(answer_schema().empty_table(), item_schema().empty_table(), broken, probabilities)

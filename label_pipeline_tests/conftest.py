@@ -1,0 +1,19 @@
+"""What every test may use: the real annotations where they are present, and an empty data folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("LABEL_PIPELINE_KEY", "a key for tests only, never for people's data")
+os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    """The folder of real annotations; the test is skipped on a machine that has none."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "datasets"
+    folder = Path(os.environ.get("LABEL_PIPELINE_DATASETS", default))
+    if not folder.is_dir():
+        pytest.skip("the real annotations are not on this machine (set LABEL_PIPELINE_DATASETS)")
+    return folder
