@@ -1,0 +1,35 @@
+# The environment is .venv, made from requirements.lock; everything else is `label-pipeline`.
+PYTHON ?= python3
+BIN := .venv/bin
+export DAGSTER_HOME := $(CURDIR)
+export LABEL_PIPELINE_DATA ?= $(CURDIR)/data
+
+.PHONY: nightly test ui check lock clean
+
+nightly: .venv/ready  ## last night for the sample project
+	$(BIN)/label-pipeline nightly --project sample
+
+test: .venv/ready  ## lint, types and the quick tests
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/pytest
+
+ui: .venv/ready  ## the Dagster UI on 127.0.0.1:3000
+	$(BIN)/label-pipeline ui
+
+check: test  ## everything: the slow tests too (real servers, browser, campaigns)
+	$(BIN)/pytest -m slow
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "label-pipeline needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+lock:  ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
+		--group dev --extra crowdkit pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv data/lake data/marts data/published data/reports data/dagster

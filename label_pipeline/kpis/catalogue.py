@@ -1,0 +1,276 @@
+"""Every KPI's definition, in the order in which they are shown; `docs/statistics-kpis.md` is the reader's view.
+
+Here belong the words; how a KPI is computed stands in the file of its family.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """The definition of one KPI, in words that stand in the UI and the report.
+
+    `interval` names the method of the 95% interval. `no_data` says when there is no figure. A project's target is
+    held against the figures of the dimension `headline`; those of other dimensions explain it.
+    """
+
+    name: str
+    family: str
+    meaning: str
+    formula: str
+    unit: str
+    interval: str
+    better: Literal["higher", "lower", "neither"]
+    no_data: str
+    headline: str = "all"
+
+
+_WILSON = "Wilson"
+_POISSON = "Garwood (exact Poisson)"
+_BOOTSTRAP = "bootstrap over items, 1,000 replicates"
+_ORDER = "order statistics"
+_WEEK_OR_NONE = "no answer in the last 7 local days"
+
+_ACCURACY = (
+    Kpi(
+        "label_accuracy",
+        "accuracy",
+        "How often annotations alone give the true label, measured on evaluation gold",
+        "items whose voted label is the gold label / evaluation gold items with an annotation",
+        "share",
+        _WILSON,
+        "higher",
+        "no evaluation gold item has an annotation",
+    ),
+    Kpi(
+        "estimated_label_accuracy",
+        "accuracy",
+        "How many of tonight's labels are right by their own confidence; only as honest as the confidence is",
+        "mean confidence of the labelled items",
+        "share",
+        "normal, each label right with its confidence (model-based)",
+        "higher",
+        "no item is labelled",
+    ),
+    Kpi(
+        "annotation_accuracy",
+        "accuracy",
+        "How often a single annotation is right, measured on gold checks",
+        "annotations equal to the gold label / annotations on seeded check items, adjudicators left out",
+        "share",
+        _WILSON,
+        "higher",
+        "no annotation fell on a gold check",
+    ),
+    Kpi(
+        "precision",
+        "accuracy",
+        "How often a label of this class is true, measured on evaluation gold",
+        "items voted the class that are it / evaluation gold items voted the class",
+        "share",
+        _WILSON,
+        "higher",
+        "no evaluation gold item was voted the class",
+        headline="class",
+    ),
+    Kpi(
+        "recall",
+        "accuracy",
+        "How often items of this class are found, measured on evaluation gold",
+        "items of the class that are voted it / evaluation gold items of the class with an annotation",
+        "share",
+        _WILSON,
+        "higher",
+        "no evaluation gold item of the class has an annotation",
+        headline="class",
+    ),
+    Kpi(
+        "class_share",
+        "accuracy",
+        "How much of the labelled set is of this class",
+        "items with the consensus label / labelled items",
+        "share",
+        _WILSON,
+        "neither",
+        "no item is labelled",
+        headline="class",
+    ),
+)
+
+_AGREEMENT = (
+    Kpi(
+        "alpha",
+        "agreement",
+        "Krippendorff's alpha: agreement of annotators beyond chance, 1 perfect, 0 chance; of a class, that class"
+        " against the rest",
+        "1 − observed / expected disagreement; nominal, or ordinal for ranked classes; adjudicators left out",
+        "alpha",
+        _BOOTSTRAP,
+        "higher",
+        "no item has two labels, or all such labels are equal",
+    ),
+    Kpi(
+        "raw_agreement",
+        "agreement",
+        "How often two annotators of one item agree, chance included",
+        "mean over items with two labels or more of the share of equal pairs; adjudicators left out",
+        "share",
+        _BOOTSTRAP,
+        "higher",
+        "no item has two labels",
+    ),
+)
+
+_THROUGHPUT = (
+    Kpi(
+        "annotations_per_day",
+        "throughput",
+        "Answers given on the day",
+        "submitted answers given on the local day; landed on it where no time is known",
+        "annotations a day",
+        _POISSON,
+        "higher",
+        "no answer has ever landed",
+    ),
+    Kpi(
+        "annotations_last_7_days",
+        "throughput",
+        "Answers given in a week, with those that landed late",
+        "submitted answers of the last 7 local days",
+        "annotations in 7 days",
+        _POISSON,
+        "higher",
+        "no answer has ever landed",
+    ),
+    Kpi(
+        "settled_items_per_day",
+        "throughput",
+        "Items whose label became good enough on the day",
+        "items first accepted, adjudicated or gold on the day",
+        "items a day",
+        _POISSON,
+        "higher",
+        "the project has no item",
+    ),
+    Kpi(
+        "annotations_per_annotator_hour",
+        "throughput",
+        "How fast people answer",
+        "answers with a known duration / hours they took, last 7 local days",
+        "annotations an hour",
+        _POISSON,
+        "higher",
+        "no duration is known in the last 7 local days",
+    ),
+    Kpi(
+        "active_annotators",
+        "throughput",
+        "Who is working",
+        "annotators with a submitted answer in the last 7 local days",
+        "annotators",
+        "counted",
+        "neither",
+        "no answer has ever landed",
+    ),
+    Kpi(
+        "skip_rate",
+        "throughput",
+        "How often people pass an item",
+        "skipped / (submitted + rejected + skipped), last 7 local days",
+        "share",
+        _WILSON,
+        "lower",
+        _WEEK_OR_NONE,
+    ),
+)
+
+_TURNAROUND = tuple(
+    Kpi(
+        name,
+        "turnaround",
+        meaning,
+        f"{percent} of the hours from arrival to the annotation that settled the item, items settled in the last 28"
+        " days, gold seeds left out",
+        "hours",
+        _ORDER,
+        "lower",
+        "no item was settled in the last 28 days",
+    )
+    for name, meaning, percent in (
+        ("turnaround_p50", "How long half of the items wait at most for a settled label", "median"),
+        ("turnaround_p90", "How long nine in ten items wait at most for a settled label", "90th percentile"),
+    )
+)
+
+_NOISE = (
+    Kpi(
+        "dispute_rate",
+        "noise",
+        "How many labels annotators cannot agree on",
+        "items with status disputed / labelled items",
+        "share",
+        _WILSON,
+        "lower",
+        "no item is labelled",
+    ),
+    Kpi(
+        "noise_rate",
+        "noise",
+        "How many labels are probably wrong, by confident learning",
+        "label issues / items whose label was examined",
+        "share",
+        _WILSON,
+        "lower",
+        "no label was examined: there is no model",
+    ),
+    Kpi(
+        "coverage",
+        "noise",
+        "How much of the items has a settled label; of a class, how much of what is labelled so",
+        "items accepted, adjudicated or gold / all items (of a class: labelled items of the class)",
+        "share",
+        _WILSON,
+        "higher",
+        "the project has no item",
+    ),
+)
+
+_QUEUE = (
+    Kpi(
+        "queue_size",
+        "queue",
+        "Items that wait for another answer; by route, who is waited for",
+        "rows of the relabel queue, which is cut off at its policy's length",
+        "items",
+        "counted",
+        "lower",
+        "the project has no item",
+    ),
+    Kpi(
+        "queue_tonight",
+        "queue",
+        "Answers that tonight's budget buys",
+        "rows of the relabel queue within the budget",
+        "items",
+        "counted",
+        "neither",
+        "the project has no item",
+    ),
+    Kpi(
+        "oldest_age_days",
+        "queue",
+        "How long the longest waiting item of the queue has been with us",
+        "days from the landing of the oldest queued item to the day",
+        "days",
+        "counted",
+        "lower",
+        "the queue is empty",
+    ),
+)
+
+KPIS: dict[str, Kpi] = {
+    kpi.name: kpi for kpi in (*_ACCURACY, *_AGREEMENT, *_THROUGHPUT, *_TURNAROUND, *_NOISE, *_QUEUE)
+}

@@ -1,0 +1,111 @@
+"""What a night's KPIs are computed from, and the cuts through it that several families share.
+
+Here belong the frames of one project as of one day, local days, slices and which members of a dimension are shown.
+Where the frames come from is the orchestration's; what is computed from them stands in the family files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from label_pipeline.kpis.definition import Target
+
+BoolArray = npt.NDArray[np.bool_]
+MOST_MEMBERS = 50
+"""The most slices, groups or guideline versions a column is split into; the largest are shown."""
+MOST_CLASSES = 200
+"""The most classes that figures are given for; the most used are shown."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """One project as of the end of `day`, a day of `timezone`.
+
+    - `annotations`: the votes that count: item_id, annotator_id, label, annotated_at (UTC or missing), duration_s,
+      source, group, role, is_gold_check, guideline_version.
+    - `events`: every answer as it stands, with the same columns and status (submitted, skipped, rejected, deleted)
+      and landed_day.
+    - `items`: item_id (unique), arrived_at (UTC or missing), landed_day, and a column for each of `slices`.
+    - `consensus`, `issues`, `queue`: consensus_labels, label_issues, relabel_queue of the day.
+    - `first_settled`: item_id and settled_day, the first day the item was accepted, adjudicated or gold.
+    - `gold`: the rows of gold_set in force.
+
+    `classes` is the declared order, which `kind` says is a ranking or not. `targets` holds the project's targets by
+    KPI, `seed` makes resampling repeatable.
+    """
+
+    day: date
+    timezone: str
+    classes: tuple[str, ...]
+    kind: Literal["single_choice", "ordinal"]
+    annotations: pd.DataFrame
+    events: pd.DataFrame
+    items: pd.DataFrame
+    slices: tuple[str, ...]
+    consensus: pd.DataFrame
+    first_settled: pd.DataFrame
+    gold: pd.DataFrame
+    issues: pd.DataFrame
+    queue: pd.DataFrame
+    targets: Mapping[str, Target]
+    seed: int
+
+    @cached_property
+    def labelled(self) -> pd.DataFrame:
+        """The consensus of the items that have a label."""
+        return self.consensus[self.consensus["label"].notna()]
+
+    @cached_property
+    def shown_classes(self) -> tuple[str, ...]:
+        """The classes that figures are given for, in their declared order."""
+        if len(self.classes) <= MOST_CLASSES:
+            return self.classes
+        used = set(self.labelled["label"].value_counts().index[:MOST_CLASSES])
+        return tuple(name for name in self.classes if name in used)
+
+    def by_slice(self, item_ids: Any) -> Iterator[tuple[str, BoolArray]]:
+        """Every slice as (`column=value`, which of `item_ids` belong to it); items without a value belong to none."""
+        values = self.items.set_index("item_id")[list(self.slices)].reindex(item_ids)
+        for name, column in values.items():
+            for member in members(column):
+                yield f"{name}={member}", np.asarray(column.astype(object) == member)
+
+    def within(self, times: pd.Series[Any], landed: pd.Series[Any], days: int) -> BoolArray:
+        """Which of the moments fall on the last `days` local days; one without a time falls on its landing day."""
+        first = self.day - timedelta(days=days - 1)
+        times = pd.to_datetime(times, utc=True)
+        timed = (times >= midnight(first, self.timezone)) & (
+            times < midnight(self.day + timedelta(days=1), self.timezone)
+        )
+        landed = pd.to_datetime(landed)
+        untimed = times.isna() & (landed >= pd.Timestamp(first)) & (landed <= pd.Timestamp(self.day))
+        return np.asarray(timed | untimed)
+
+
+def members(column: pd.Series[Any]) -> list[Any]:
+    """The values of a column, the most frequent `MOST_MEMBERS` of them, in sorted order; missing ones are none."""
+    counted = column.value_counts().reset_index(name="n")
+    counted.columns = pd.Index(["member", "n"])
+    counted = counted.assign(text=counted["member"].astype(str))
+    kept = counted.sort_values(["n", "text"], ascending=[False, True]).head(MOST_MEMBERS)
+    return list(kept.sort_values("text")["member"])
+
+
+def midnight(day: date, timezone: str) -> pd.Timestamp:
+    """The instant at which a local day begins."""
+    return pd.Timestamp(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))).tz_convert("UTC")
+
+
+def ends_of(days: pd.Series[Any], timezone: str) -> pd.Series[Any]:
+    """The instants at which local days end, in UTC."""
+    ends = {day: midnight(pd.Timestamp(day).date() + timedelta(days=1), timezone) for day in days.unique()}
+    return pd.to_datetime(days.map(ends), utc=True)

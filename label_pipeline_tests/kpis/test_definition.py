@@ -1,0 +1,111 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from label_pipeline.contracts.tables import KPIS as TABLE
+from label_pipeline.errors import UserError
+from label_pipeline.kpis import accuracy, agreement, noise, queue, throughput, turnaround
+from label_pipeline.kpis.catalogue import KPIS
+from label_pipeline.kpis.definition import Figure, Status, status, to_frame
+from label_pipeline_tests.kpis.nights import Asked, night
+
+FAMILIES = {
+    "accuracy": accuracy,
+    "agreement": agreement,
+    "throughput": throughput,
+    "turnaround": turnaround,
+    "noise": noise,
+    "queue": queue,
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "target", "verdict"),
+    [
+        (0.96, 0.90, 0.99, Asked(at_least=0.95), "met"),
+        (0.95, 0.90, 0.99, Asked(at_least=0.95), "met"),
+        (0.94, 0.90, 0.95, Asked(at_least=0.95), "unsure"),
+        (0.94, 0.90, 0.949, Asked(at_least=0.95), "missed"),
+        (0.94, None, None, Asked(at_least=0.95), "missed"),
+        (0.94, 0.90, None, Asked(at_least=0.95), "unsure"),
+        (0.94, None, 0.945, Asked(at_least=0.95), "missed"),
+        (3.0, 2.0, 4.0, Asked(at_most=3.0), "met"),
+        (3.1, 3.0, 4.0, Asked(at_most=3.0), "unsure"),
+        (3.2, 3.1, 4.0, Asked(at_most=3.0), "missed"),
+        (3.2, None, 4.0, Asked(at_most=3.0), "unsure"),
+        (3.2, None, None, Asked(at_most=3.0), "missed"),
+        (0.5, 0.4, 0.6, Asked(0.2, 0.55), "met"),
+        (0.58, 0.4, 0.6, Asked(0.2, 0.55), "unsure"),
+        (0.1, 0.05, 0.15, Asked(0.2, 0.55), "missed"),
+        (0.5, 0.4, 0.6, None, "no target"),
+        (None, None, None, Asked(at_least=0.9), "no data"),
+        (None, None, None, None, "no data"),
+    ],
+)
+def test_verdicts_by_hand(
+    value: float | None, low: float | None, high: float | None, target: Asked | None, verdict: Status
+) -> None:
+    """Guards against a night that is stopped, or let through, by chance."""
+    assert status(Figure("alpha", "all", "", value, low, high, 7), target) == verdict
+
+
+def test_a_target_is_held_against_the_headline_only() -> None:
+    """Guards against a project stopped by one small group."""
+    figures = [
+        Figure("recall", "class", "cat", 0.5, 0.4, 0.6, 9),
+        Figure("alpha", "slice", "a=b", 0.1, 0.0, 0.2, 9),
+        Figure("alpha", "all", "", 0.8, 0.7, 0.9, 9),
+        Figure("class_share", "class", "cat", None, None, None, 0),
+    ]
+    targets = {"alpha": Asked(0.67), "recall": Asked(at_least=0.9), "class_share": Asked(0.05, 0.4)}
+    table = to_frame(figures, targets)
+    TABLE.conform(table)
+    assert table[["kpi", "dimension", "status"]].to_numpy().tolist() == [
+        ["alpha", "all", "met"],
+        ["alpha", "slice", "no target"],
+        ["class_share", "class", "no data"],
+        ["recall", "class", "missed"],
+    ]
+    assert table["target"].fillna(-1).tolist() == [0.67, -1, 0.05, 0.9]
+    high = to_frame([Figure("class_share", "class", "cat", 0.39, 0.3, 0.4, 9)], targets)
+    assert high["target"].tolist() == [0.4]
+
+
+def test_a_target_for_no_kpi_names_the_nearest() -> None:
+    """Guards against a target that is never checked because of a typo."""
+    with pytest.raises(UserError, match="Did you mean 'label_accuracy'"):
+        to_frame([], {"label_acuracy": Asked(0.9)})
+
+
+def test_an_empty_project_has_every_kpi_and_no_data() -> None:
+    """Guards against a zero that stands for nothing, and against a definition nobody computes."""
+    figures = [figure for family in FAMILIES.values() for figure in family.figures(night(slices=("shop",)))]
+    assert {f.kpi for f in figures} == set(KPIS)
+    for figure in figures:
+        assert (figure.value, figure.ci_low, figure.ci_high, figure.n) == (None, None, None, 0), figure
+    table = to_frame(figures, {"alpha": Asked(at_least=0.67)})
+    assert set(table["status"]) == {"no data"}
+    TABLE.conform(table)
+
+
+def test_each_family_computes_its_own_kpis() -> None:
+    """Guards against a figure that stands in two families or in the wrong one."""
+    for name, family in FAMILIES.items():
+        assert {f.kpi for f in family.figures(night())} == {kpi.name for kpi in KPIS.values() if kpi.family == name}
+    assert all(
+        f.dimension in {"all", "class", "route"} for family in FAMILIES.values() for f in family.figures(night())
+    )
+
+
+def test_the_documentation_is_the_catalogue() -> None:
+    """Guards against a page that explains other numbers than the ones shown."""
+    page = Path(__file__).parents[2] / "docs" / "statistics-kpis.md"
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if re.match(r"\| `", line)
+    ]
+    assert rows == [
+        [f"`{k.name}`", k.meaning, k.formula, k.unit, k.interval, k.better, k.no_data] for k in KPIS.values()
+    ]

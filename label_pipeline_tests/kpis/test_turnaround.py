@@ -1,0 +1,72 @@
+from datetime import date
+from typing import Any
+
+import pytest
+
+from label_pipeline.kpis.turnaround import figures, settled_hours
+from label_pipeline_tests.kpis.nights import DAY, by_key, night
+
+SIX, SEVEN = date(2026, 10, 6), date(2026, 10, 7)
+
+
+def event(item: str, at: str | None, landed: date, status: str = "submitted") -> dict[str, Any]:
+    return {"item_id": item, "annotated_at": at, "landed_day": landed, "status": status}
+
+
+def test_hours_by_hand() -> None:
+    """Guards against a wait measured to an answer that came after the item was settled, or between two clocks."""
+    items = [
+        {"item_id": "timed", "arrived_at": "2026-10-06T08:00Z", "landed_day": SIX},
+        {"item_id": "edited", "arrived_at": "2026-10-06T08:00Z", "landed_day": SIX},
+        {"item_id": "untimed", "arrived_at": None, "landed_day": SIX},
+        {"item_id": "seed", "arrived_at": "2026-10-06T08:00Z", "landed_day": SIX},
+        {"item_id": "ruled", "arrived_at": "2026-10-06T08:00Z", "landed_day": SIX},
+        {"item_id": "clocks", "arrived_at": "2026-10-06T08:00Z", "landed_day": SIX},
+        {"item_id": "open", "arrived_at": "2026-10-06T08:00Z", "landed_day": SIX},
+        {"item_id": "old", "arrived_at": "2026-08-06T08:00Z", "landed_day": date(2026, 8, 6)},
+    ]
+    settled = {
+        "timed": SEVEN, "edited": SEVEN, "untimed": DAY, "seed": SIX, "ruled": SEVEN, "clocks": SEVEN,
+        "old": date(2026, 9, 10),
+    }  # fmt: skip
+    events = [
+        event("timed", "2026-10-06T10:00Z", SIX),
+        event("timed", "2026-10-07T11:30Z", SEVEN),
+        event("timed", "2026-10-07T12:00Z", SEVEN, "skipped"),
+        event("timed", "2026-10-07T12:00Z", DAY),
+        event("edited", "2026-10-08T09:00Z", DAY),
+        event("untimed", "2026-10-06T09:00Z", SIX),
+        event("ruled", "2026-10-07T08:00Z", SEVEN),
+        event("clocks", "2026-10-06T07:00Z", SIX),
+    ]
+    gold = [
+        {"item_id": "seed", "origin": "seed", "role": "check", "label": "cat"},
+        {"item_id": "ruled", "origin": "adjudication", "role": "check", "label": "cat"},
+    ]
+    given = night(
+        items=items, events=events, gold=gold,
+        first_settled=[{"item_id": item, "settled_day": day} for item, day in settled.items()],
+    )  # fmt: skip
+    assert settled_hours(given).to_dict() == {
+        "timed": 27.5,
+        "edited": 38.0,  # to the end of the 7th in Berlin, 22:00Z
+        "untimed": 48.0,  # from the end of the 6th to the end of the 8th
+        "ruled": 24.0,
+    }
+    found = by_key(figures(given))
+    half, most = found["turnaround_p50", "all", ""], found["turnaround_p90", "all", ""]
+    assert (half.value, half.n) == (pytest.approx((27.5 + 38) / 2), 4)
+    assert (most.value, most.n) == (pytest.approx(38 + 0.7 * 10), 4)
+    # Four values cannot bound a median at 95%.
+    assert half.ci_low is None
+    assert half.ci_high is None
+
+
+def test_enough_items_bound_the_median() -> None:
+    """Guards against a wait told without how sure it is."""
+    items = [{"item_id": f"i{k}", "arrived_at": "2026-10-08T00:00Z", "landed_day": DAY} for k in range(20)]
+    events = [event(f"i{k}", f"2026-10-08T{k:02}:00Z", DAY) for k in range(20)]
+    settled = [{"item_id": f"i{k}", "settled_day": DAY} for k in range(20)]
+    half = by_key(figures(night(items=items, events=events, first_settled=settled)))["turnaround_p50", "all", ""]
+    # Of 20 values the 6th and the 15th.
+    assert (half.value, half.ci_low, half.ci_high, half.n) == (9.5, 5.0, 14.0, 20)
