@@ -7,46 +7,89 @@ mistakes: file, line, field, nearest valid name. What the fields do is elsewhere
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.yaml_lines import Document, parse
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]+([_-][a-z0-9]+)*")
+OWNER = re.compile(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 SourceFormat = Literal["csv", "jsonl", "parquet", "mturk_csv", "label_studio_json", "predictions"]
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 Share = Annotated[float, Field(ge=0, le=1)]
+INTEGER_ID = r"^([0-9]+)\.0+$"  # how a program that took an id for a number writes it
+CRON = (  # each field's least and greatest number, and its names
+    (0, 59, ()),
+    (0, 23, ()),
+    (1, 31, ()),
+    (1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    (0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
+)
+
+
+def _wrong(words: str, *at: str) -> PydanticCustomError:
+    """A mistake in the field `at`, below the part that is being checked."""
+    return PydanticCustomError("mistake", "{words}", {"words": words, "at": at})
+
+
+def _timezone(value: str) -> str:
+    known = available_timezones() - {"localtime"}  # the machine's own, which no other machine knows
+    if value not in known:
+        raise ValueError(f"'{value}' is not a timezone. {nearest(value, known)}")
+    return value
+
+
+Timezone = Annotated[str, AfterValidator(_timezone)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Schedule(_Part):
     """When the nightly run starts; a day ends at midnight of this timezone."""
 
     cron: str = "30 2 * * *"
-    timezone: str = "UTC"
-
-    @field_validator("timezone")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"'{value}' is not a timezone. {nearest(value, available_timezones())}")
-        return value
+    timezone: Timezone = "UTC"
 
     @field_validator("cron")
     @classmethod
     def _cron(cls, value: str) -> str:
-        if len(value.split()) != 5:
+        fields = value.split()
+        if len(fields) != 5:
             raise ValueError(f"'{value}' is not a cron line of five fields, like '30 2 * * *'")
+        for text, (least, greatest, names) in zip(fields, CRON, strict=True):
+            if not all(_cron_part(part, least, greatest, names) for part in text.lower().split(",")):
+                raise ValueError(f"'{text}' in '{value}' is no cron field from {least} to {greatest}")
         return value
+
+
+def _cron_part(text: str, least: int, greatest: int, names: Sequence[str]) -> bool:
+    """Whether one part of a cron field (`*`, `5`, `1-5`, `mon`, with or without `/2`) is within its range."""
+    match = re.fullmatch(r"(\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", text)
+    if not match:
+        return False
+    ends = [str(names.index(end) + least) if end in names else end for end in match.group(2, 3) if end]
+    numbers = [int(end) for end in ends if end.isascii() and end.isdigit()]
+    within = all(least <= number <= greatest for number in numbers) and numbers == sorted(numbers)
+    return len(numbers) == len(ends) and within and match.group(4) != "0"
 
 
 class Labels(_Part):
@@ -62,18 +105,30 @@ class Labels(_Part):
             raise ValueError("a label schema needs at least two classes")
         folded: dict[str, str] = {}
         for name in self.classes:
+            if not name.strip():
+                raise _wrong("a class has no name", "classes")
             if folded.setdefault(name.strip().casefold(), name) != name:
-                raise ValueError(
-                    f"classes '{folded[name.strip().casefold()]}' and '{name}' differ only in case or spaces"
+                raise _wrong(
+                    f"classes '{folded[name.strip().casefold()]}' and '{name}' differ only in case or spaces", "classes"
                 )
         if len(set(self.classes)) != len(self.classes):
-            raise ValueError("a class is listed twice")
+            raise _wrong("a class is listed twice", "classes")
         for alias, target in self.aliases.items():
             if target not in self.classes:
-                raise ValueError(
-                    f"alias '{alias}' stands for '{target}', which is not a class. {nearest(target, self.classes)}"
+                raise _wrong(
+                    f"alias '{alias}' stands for '{target}', which is not a class. {nearest(target, self.classes)}",
+                    "aliases",
+                    alias,
                 )
+            if (other := folded.setdefault(alias.strip().casefold(), target)) != target:
+                raise _wrong(f"alias '{alias}' stands for '{target}' and for '{other}'", "aliases", alias)
         return self
+
+    @property
+    def by_word(self) -> dict[str, str]:
+        """The class of every word that stands for one: its own name or an alias, trimmed and casefolded."""
+        words = {name: name for name in self.classes} | self.aliases
+        return {word.strip().casefold(): name for word, name in words.items()}
 
 
 class Items(_Part):
@@ -88,9 +143,11 @@ class Items(_Part):
 
     @model_validator(mode="after")
     def _declared(self) -> Items:
-        for name in (*self.slices, self.arrived_at, self.text, self.image):
+        uses: list[tuple[str, str | None]] = [("slices", name) for name in self.slices]
+        uses += [("arrived_at", self.arrived_at), ("text", self.text), ("image", self.image)]
+        for field, name in uses:
             if name is not None and name not in self.fields:
-                raise ValueError(f"'{name}' is used but not among items.fields. {nearest(name, self.fields)}")
+                raise _wrong(f"'{name}' is used but not among items.fields. {nearest(name, self.fields)}", field)
         return self
 
 
@@ -108,15 +165,17 @@ class Source(_Part):
     duration_s: str | None = None
     status: str | None = None
     fields: dict[str, str] = {}
-    timezone: str = "UTC"
+    timezone: Timezone = "UTC"
     encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
     delimiter: str = ","
     model: str = "landed"
 
-    @field_validator("timezone")
+    @field_validator("delimiter")
     @classmethod
-    def _known(cls, value: str) -> str:
-        return Schedule(timezone=value).timezone
+    def _one_sign(cls, value: str) -> str:
+        if len(value) != 1 or value in '"\r\n\0\1':
+            raise ValueError(f"'{value}' is not one sign, like ',' or ';' or \"\\t\" in double quotes")
+        return value
 
 
 class People(_Part):
@@ -130,6 +189,12 @@ class Guidelines(_Part):
 
     current: str = "v1"
     since: dict[str, date] = {}
+
+    @model_validator(mode="after")
+    def _listed(self) -> Guidelines:
+        if self.since and self.current not in self.since:
+            raise _wrong(f"'{self.current}' has no first day in since. {nearest(self.current, self.since)}", "current")
+        return self
 
 
 class Baseline(_Part):
@@ -250,19 +315,27 @@ class Project(_Part):
     @model_validator(mode="after")
     def _consistent(self) -> Project:
         if not NAME.fullmatch(self.project):
-            raise ValueError(f"'{self.project}' is not a project name: small letters, digits, '-' and '_', at most 63")
+            raise _wrong(
+                f"'{self.project}' is not a project name: small letters, digits, '-' and '_', at most 63", "project"
+            )
         for name in self.sources:
             if not NAME.fullmatch(name):
-                raise ValueError(f"'{name}' is not a source name: small letters, digits, '-' and '_', at most 63")
+                raise _wrong(
+                    f"'{name}' is not a source name: small letters, digits, '-' and '_', at most 63", "sources", name
+                )
+        if not OWNER.fullmatch(self.owner):
+            raise _wrong(f"'{self.owner}' is neither 'team:NAME' nor an e-mail address", "owner")
         if not self.sources:
-            raise ValueError("a project needs at least one source")
+            raise _wrong("a project needs at least one source", "sources")
         if self.end and self.end < self.start:
-            raise ValueError(f"end {self.end} is before start {self.start}")
+            raise _wrong(f"{self.end} is before start {self.start}", "end")
         base = self.predictions.baseline
         for field in (base.text, base.features) if base else ():
             if field and field not in self.items.fields:
-                raise ValueError(
-                    f"predictions.baseline uses '{field}', not among items.fields. {nearest(field, self.items.fields)}"
+                raise _wrong(
+                    f"'{field}' is used but not among items.fields. {nearest(field, self.items.fields)}",
+                    "predictions",
+                    "baseline",
                 )
         return self
 
@@ -293,7 +366,13 @@ def load_project(folder: DataFolder, name: str) -> Project:
         raise UserError(
             f"there is no project '{name}'", where=str(folder.projects), do=nearest(name, project_names(folder))
         )
-    project = parse_project(path.read_text(encoding="utf-8-sig", errors="replace"), shown(folder, path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        where = f"{shown(folder, path)}:{line}"
+        raise UserError("the file is not UTF-8 text", where=where, do="Save it as UTF-8.") from None
+    project = parse_project(text, shown(folder, path))
     if project.project != name:
         raise UserError(
             f"the file says project '{project.project}' but stands in folder '{name}'",
@@ -336,7 +415,7 @@ def shown(folder: DataFolder, path: Path) -> str:
 
 
 def _message(problem: Any, document: Document, where: str) -> str:
-    loc = tuple(problem["loc"])
+    loc = (*problem["loc"], *problem.get("ctx", {}).get("at", ()))
     field = ".".join(str(part) for part in loc) or "project"
     here = f"{where}:{document.line(loc)}: {field}"
     if problem["type"] == "extra_forbidden":
@@ -344,8 +423,10 @@ def _message(problem: Any, document: Document, where: str) -> str:
     if problem["type"] == "missing":
         return f"{here}: this field is missing"
     if problem["type"] == "literal_error":
-        return f"{here}: '{problem['input']}' is not one of {problem['ctx']['expected']}"
+        known = re.findall("'([^']*)'", problem["ctx"]["expected"])
+        return f"{here}: '{problem['input']}' is no known value. {nearest(str(problem['input']), known)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    message = message.replace("valid tuple", "list").replace("valid dictionary", "mapping")
     given = problem["input"]
     return f"{here}: {message}" + (f" (it is '{given}')" if isinstance(given, str) and given not in message else "")
 

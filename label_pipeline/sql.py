@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,30 @@ def file_list(paths: Iterable[Path]) -> str:
 
 @contextmanager
 def connect(path: Path | None = None, *, read_only: bool = False) -> Iterator[Any]:
-    """A DuckDB connection in UTC that reaches no network and loads no extension by itself; closed at the end."""
+    """A DuckDB connection in UTC that reaches no network and loads no extension by itself; closed at the end.
+
+    Without a path it is a connection of its own to the process's one in-memory database: what it makes must be
+    TEMP, and then nobody else sees it. Opening a database of its own would cost ten times as much.
+    """
     import duckdb
 
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
-    con = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=config)
+    con = duckdb.connect(str(path), read_only=read_only, config=CONFIG) if path else _memory().cursor()
     try:
         con.execute("SET TimeZone = 'UTC'")
         con.execute("SET enable_progress_bar = false")
         yield con
     finally:
         con.close()
+
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+@lru_cache(maxsize=1)
+def _memory() -> Any:
+    import duckdb
+
+    return duckdb.connect(":memory:", config=CONFIG)

@@ -48,6 +48,12 @@ def answer_rules(classes: Sequence[str], day_end: datetime) -> list[Rule]:
     limit = day_end + FUTURE_SLACK
     labelled = ("submitted", "rejected")
     return [
+        Rule(
+            "value_damaged",
+            "item_id",
+            "the item, the annotator or the annotation id holds a NUL byte",
+            lambda nw: ~nw.col("damaged"),
+        ),
         Rule("item_missing", "item_id", "the item is empty", lambda nw: ~nw.col("item_id").is_null()),
         Rule(
             "annotator_missing", "annotator_id", "the annotator is empty", lambda nw: ~nw.col("annotator_id").is_null()
@@ -56,7 +62,7 @@ def answer_rules(classes: Sequence[str], day_end: datetime) -> list[Rule]:
             "status_known",
             "status",
             f"the status is not one of {', '.join(STATUSES)}",
-            lambda nw: nw.col("status").is_in(list(STATUSES)),
+            lambda nw: nw.col("status").is_in(list(STATUSES)).fill_null(False),
         ),
         Rule(
             "label_missing",
@@ -70,12 +76,12 @@ def answer_rules(classes: Sequence[str], day_end: datetime) -> list[Rule]:
             f"the label is none of the classes {', '.join(classes[:12])}{', ...' if len(classes) > 12 else ''}",
             lambda nw: ~(nw.col("label").is_null() & nw.col("status").is_in(list(labelled))),
         ),
-        Rule("time_unreadable", "annotated_at_raw", "the time cannot be read", lambda nw: ~nw.col("time_unreadable")),
+        Rule("time_unreadable", "time_unread", "the time cannot be read", lambda nw: nw.col("time_unread").is_null()),
         Rule(
             "in_the_future",
             "annotated_at",
             f"the time is after {limit:%Y-%m-%d %H:%M} UTC, a day after it landed",
-            lambda nw: nw.col("annotated_at").is_null() | (nw.col("annotated_at") <= nw.lit(limit)),
+            lambda nw: ~(nw.coalesce("annotated_at", "started_at") > nw.lit(limit)).fill_null(False),
         ),
         Rule(
             "times_in_order",

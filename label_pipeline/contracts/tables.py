@@ -199,18 +199,20 @@ CONSENSUS_LABELS = Table(
         _c("n_annotations", "integer", "annotations that count"),
         _c("method", "text", "how the label was decided"),
         _c("status", "text", "unlabelled, open, accepted, disputed, adjudicated or gold"),
+        _n("settled_on", "day", "since when it is accepted, adjudicated or gold without a break"),
     ),
 )
 
 CONSENSUS_EVIDENCE = Table(
     "consensus_evidence",
-    "How well each consensus method did on what it had not seen, and which was chosen.",
+    "How well each consensus method did on annotators and gold it had not seen, and what was made of it.",
     ("method",),
     (
         _c("method", "text", "name of the method"),
-        _n("score", "float", "mean log-likelihood of held-out annotations, nats; higher is better"),
-        _n("gold_accuracy", "float", "accuracy on gold, 0 to 1, where gold is enough"),
-        _c("weight", "float", "share of the method in the result, 0 to 1"),
+        _n("wins", "float", "share of the draws of annotators in which it was best, 0 to 1"),
+        _n("agreement", "float", "agreement beyond chance with annotators left out, at most 1"),
+        _n("gold_accuracy", "float", "accuracy on gold it had not seen, 0 to 1, where gold is enough"),
+        _n("blend_weight", "float", "its weight in the blend fitted on gold, where gold is enough"),
         _c("words", "text", "what was chosen and why"),
     ),
 )
@@ -306,6 +308,20 @@ KPIS = Table(
     ),
 )
 
+GATES = Table(
+    "gates",
+    "What the candidate training set had to pass before it was published, and what was seen.",
+    ("gate",),
+    (
+        _c("gate", "text", "name of the gate"),
+        _c("severity", "text", "block or warn"),
+        _c("passed", "flag", "whether it holds"),
+        _c("observed", "text", "what was seen"),
+        _c("expected", "text", "what was asked"),
+        _c("words", "text", "which number to look at, and what to do"),
+    ),
+)
+
 TABLES: dict[str, Table] = {
     t.name: t
     for t in (
@@ -322,5 +338,6 @@ TABLES: dict[str, Table] = {
         RELABEL_QUEUE,
         GOLD_SET,
         KPIS,
+        GATES,
     )
 }

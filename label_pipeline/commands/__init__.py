@@ -1,0 +1,1 @@
+"""The commands of `label-pipeline`, one module each, named like the command: `run(arguments) -> exit code`."""

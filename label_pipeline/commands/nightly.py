@@ -1,0 +1,138 @@
+"""`nightly`: runs the projects' jobs in this process, the same graph the UI shows, and says what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
+from label_pipeline.clock import last_night, parse_day
+from label_pipeline.commands.home import dagster_home
+from label_pipeline.errors import UserError
+from label_pipeline.folders import DataFolder
+from label_pipeline.project import Project, load_project, project_names
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The days the user asked for; all None means last night and what was missed before it."""
+
+    first: date | None
+    last: date | None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run every project; one that cannot run stops no other. The worst outcome is the exit code."""
+    folder = DataFolder.choose(arguments.data)
+    asked = _asked(arguments)
+    names = [arguments.project] if arguments.project else project_names(folder)
+    if not names:
+        raise UserError(
+            f"there is no project in {folder.projects}", do="Make one with `label-pipeline init` or `simulate`."
+        )
+    worst = OK
+    for name in names:
+        try:
+            code = run_project(folder, load_project(folder, name), asked)
+        except UserError as error:
+            print(f"label-pipeline: {error}", file=sys.stderr)
+            code = BAD_INPUT
+        worst = max(worst, code)
+    return worst
+
+
+def _asked(arguments: argparse.Namespace) -> Asked:
+    if arguments.day and (arguments.first or arguments.last):
+        raise UserError("--day goes without --from and --to", rule="nightly")
+    if arguments.day:
+        return Asked(parse_day(arguments.day), parse_day(arguments.day))
+    if bool(arguments.first) != bool(arguments.last):
+        raise UserError("--from and --to go together", rule="nightly")
+    if not arguments.first:
+        return Asked(None, None)
+    asked = Asked(parse_day(arguments.first), parse_day(arguments.last))
+    if asked.first and asked.last and asked.first > asked.last:
+        raise UserError(f"--from {asked.first} is after --to {asked.last}", rule="nightly")
+    return asked
+
+
+def run_project(folder: DataFolder, project: Project, asked: Asked) -> int:
+    """One project's run over its days; prints where the results are."""
+    from label_pipeline.orchestration.desk import Desk
+    from label_pipeline.orchestration.triggers import first_missing
+
+    desk = Desk(folder, project)
+    newest = project.end or last_night(project.timezone)
+    last = asked.last or last_night(project.timezone, project.end)
+    first = asked.first or min(first_missing(desk), last)
+    if first < project.start or (project.end and last > project.end):
+        raise UserError(
+            f"{first} to {last} is outside the project ({project.start} to {newest})",
+            where=project.project,
+            rule="start, end",
+        )
+    print(f"{project.project}: {first} to {last}", file=sys.stderr)
+    code = _execute(folder, project, first, last)
+    _say_where(folder, project, last)
+    return code
+
+
+def _execute(folder: DataFolder, project: Project, first: date, last: date) -> int:
+    """Run the project's job over the days in this process."""
+    folder.dagster.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(dagster_home(folder))
+    import dagster as dg
+
+    from label_pipeline.orchestration.build import build_definitions
+    from label_pipeline.orchestration.triggers import job_name, range_tags
+
+    job = build_definitions(folder).resolve_job_def(job_name(project.project))
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            tags=range_tags(first, last),
+            raise_on_error=False,
+            run_config={"loggers": {"console": {}}},  # naming it puts the project's own logger in its place
+        )
+    return OK if result.success else _explain(result.all_events)
+
+
+def _explain(events: Sequence[dg.DagsterEvent]) -> int:
+    """Say why a run failed, and whose turn it is."""
+    code = OK
+    for event in events:
+        if not event.is_step_failure:
+            continue
+        failure = event.step_failure_data
+        told: Any = failure.user_failure_data
+        if told is None:
+            print(f"label-pipeline: fault in {event.step_key}: {failure.error_display_string}", file=sys.stderr)
+            code = max(code, FAULT)
+            continue
+        kind = str(told.metadata["kind"].value) if "kind" in told.metadata else "input"
+        print(f"label-pipeline: {told.description}", file=sys.stderr)
+        code = max(code, {"gate": STOPPED, "input": BAD_INPUT}.get(kind, FAULT))
+    return code or FAULT
+
+
+def _say_where(folder: DataFolder, project: Project, day: date) -> None:
+    """Where the results are; only what is really there."""
+    from label_pipeline.publish.manifest import latest
+
+    published = folder.published(project.project)
+    version = latest(published) if published.is_dir() else None
+    places = {
+        "mart": folder.mart(project.project),
+        "training set": published / version if version else None,
+        "report": folder.report(project.project, day),
+    }
+    for what, place in places.items():
+        print(f"  {what + ':':<14}{place if place and place.exists() else 'none yet'}")

@@ -1,0 +1,62 @@
+"""`status`: what has landed, run and been published, from the folders alone."""
+
+from __future__ import annotations
+
+import argparse
+
+from label_pipeline.cli import BAD_INPUT, OK
+from label_pipeline.clock import last_night
+from label_pipeline.contracts.tables import GATES, LANDINGS, QUARANTINE, RELABEL_QUEUE, Table
+from label_pipeline.errors import UserError
+from label_pipeline.folders import DataFolder
+from label_pipeline.lake import Lake
+from label_pipeline.landing import landed_days
+from label_pipeline.project import Project, load_project, project_names
+from label_pipeline.publish.manifest import latest
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a few lines a project; a broken project file is told and makes the exit code 2."""
+    folder = DataFolder.choose(arguments.data)
+    names = [arguments.project] if arguments.project else project_names(folder)
+    if not names:
+        print(f"No project in {folder.projects}. Make one with `label-pipeline init` or `simulate`.")
+    code = OK
+    for name in names:
+        try:
+            _print(folder, load_project(folder, name))
+        except UserError as error:
+            print(f"{name}\n  broken: {error}")
+            code = BAD_INPUT
+    return code
+
+
+def _print(folder: DataFolder, project: Project) -> None:
+    lake = Lake(folder, project.project)
+    landed, computed = landed_days(folder, project.project), lake.days(GATES)
+    night = last_night(project.timezone, project.end)
+    waiting = [d for d in landed if project.start <= d <= night and not lake.has(LANDINGS, d)]
+    print(f"{project.project}  ({project.start} to {project.end or 'open'}, {project.timezone})")
+    _line("landed", f"{len(landed)} days, last {landed[-1]}" if landed else "nothing yet")
+    _line("computed", f"{len(computed)} days, last {computed[-1]}" if computed else "nothing yet")
+    if waiting:
+        _line(
+            "waiting",
+            f"{len(waiting)} landed days from {waiting[0]}: label-pipeline nightly --project {project.project}",
+        )
+    if computed:
+        gates = lake.read(GATES, computed[-1]).to_pylist()
+        stopped = [g["words"] for g in gates if g["severity"] == "block" and not g["passed"]]
+        _line("gates", "all hold" if not stopped else "stopped: " + " ".join(stopped))
+        _line("quarantine", f"{_rows(lake, QUARANTINE)} answers in all")
+        _line("queue", f"{lake.read(RELABEL_QUEUE, computed[-1]).num_rows} items")
+    published = folder.published(project.project)
+    _line("training set", (latest(published) if published.is_dir() else None) or "none published")
+
+
+def _rows(lake: Lake, table: Table) -> int:
+    return sum(lake.read(table, day).num_rows for day in lake.days(table))
+
+
+def _line(what: str, words: str) -> None:
+    print(f"  {what + ':':<14}{words}")

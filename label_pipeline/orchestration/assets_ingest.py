@@ -1,0 +1,160 @@
+"""Assets that take landing in: events, items, quarantine, the account of every file; and the gold set."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import partial
+
+import dagster as dg
+
+from label_pipeline.contracts.tables import (
+    ANNOTATION_EVENTS,
+    GOLD_SET,
+    ITEMS,
+    LANDED_PREDICTIONS,
+    LANDINGS,
+    QUARANTINE,
+)
+from label_pipeline.gold.life import gold_set, in_force
+from label_pipeline.ingest import Ingested, Known, ingest_day
+from label_pipeline.landing import landed_files
+from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
+from label_pipeline.project_files import gold_seeds
+
+
+def build(desk: Desk) -> list[dg.AssetsDefinition]:
+    """The first stage of a project's graph."""
+    return [
+        table_step(
+            desk,
+            [
+                Output("annotation_events", ANNOTATION_EVENTS),
+                Output("items", ITEMS),
+                Output("quarantine", QUARANTINE),
+                Output("landings", LANDINGS),
+                Output("landed_predictions", LANDED_PREDICTIONS),
+            ],
+            _ingest,
+            group="intake",
+            checks=[
+                CheckSpec(
+                    "every_row_accounted_for",
+                    "landings",
+                    "In each landed file: answers found = accepted + quarantined + duplicates.",
+                ),
+                CheckSpec(
+                    "all_files_readable",
+                    "landings",
+                    "Every landed file could be read as what its source says.",
+                    blocking=False,
+                ),
+            ],
+        ),
+        table_step(
+            desk,
+            [Output("gold_set", GOLD_SET)],
+            _gold,
+            group="intake",
+            after=["annotation_events"],
+            checks=[
+                CheckSpec("gold_consistent", "gold_set", "No two seeds or adjudicators contradict.", blocking=False)
+            ],
+        ),
+    ]
+
+
+def _ingest(desk: Desk, day: date) -> Made:
+    desk.require_days_before(day)
+    eve = day - timedelta(days=1)
+    known = Known(desk.lake.files(ANNOTATION_EVENTS, eve), desk.lake.files(ITEMS, eve))
+    files = landed_files(desk.folder, desk.project.project, day)
+    found = ingest_day(desk.project, day, files, known, desk.secret)
+    counts = {n: float(sum(found.landings[n].to_pylist())) for n in ("landed", "accepted", "quarantined", "duplicates")}
+    return Made(
+        rows={
+            "annotation_events": found.events,
+            "items": found.items,
+            "quarantine": found.quarantine,
+            "landings": found.landings,
+            "landed_predictions": found.predictions,
+        },
+        figures={"files": float(len(files)), **counts},
+        plot=partial(_plot, found),
+        words=_words(found),
+        checks=_checks(found, day),
+    )
+
+
+def _checks(found: Ingested, day: date) -> dict[str, Check]:
+    rows = found.landings.to_pylist()
+    astray = [r for r in rows if r["landed"] != r["accepted"] + r["quarantined"] + r["duplicates"]]
+    unread = [r for r in rows if r["problem"]]
+    return {
+        "every_row_accounted_for": Check(
+            not astray,
+            f"{day}: rows are missing or counted twice in {', '.join(r['landed_file'] for r in astray)}"
+            if astray
+            else "",
+        ),
+        "all_files_readable": Check(not unread, "\n".join(f"{day}/{r['landed_file']}: {r['problem']}" for r in unread)),
+    }
+
+
+def _words(found: Ingested) -> str:
+    lines = ["| file | landed | accepted | quarantined | duplicates |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {r['landed_file']} | {r['landed']} | {r['accepted']} | {r['quarantined']} | {r['duplicates']} |"
+        for r in found.landings.to_pylist()[:20]
+    ]
+    reasons: dict[str, int] = {}
+    for rule in found.quarantine["rule"].to_pylist():
+        reasons[rule] = reasons.get(rule, 0) + 1
+    top = ", ".join(f"{rule} {n}" for rule, n in sorted(reasons.items(), key=lambda p: (-p[1], p[0])))
+    return "\n".join(lines) + (f"\n\nQuarantined: {top}" if top else "")
+
+
+def _plot(found: Ingested) -> bytes:
+    from label_pipeline.report.plots import bar
+
+    names = ["accepted", "quarantined", "duplicates"]
+    return bar(names, [sum(found.landings[n].to_pylist()) for n in names], "Answers landed")
+
+
+def _gold(desk: Desk, day: date) -> Made:
+    events = desk.events(day).to_pandas()
+    decisions = events[(events["role"] == "adjudicator") & (events["status"] == "submitted")]
+    decisions = decisions.assign(
+        evidence="adjudicated by "
+        + decisions["annotator_id"]
+        + " on "
+        + decisions["annotated_at"].dt.strftime("%Y-%m-%d").fillna("an unknown day")
+    )
+    update = gold_set(
+        desk.before(GOLD_SET, day),
+        gold_seeds(desk.folder, desk.project),
+        decisions[["item_id", "label", "annotator_id", "annotated_at", "evidence"]],
+        day,
+    )
+    now = in_force(update.frame, day)
+    conflicts = update.conflicts
+    return Made(
+        rows={"gold_set": update.frame},
+        figures={
+            "in_force": float(len(now)),
+            "evaluation": float((now["role"] == "evaluation").sum()),
+            "adjudicated": float((now["origin"] == "adjudication").sum()),
+            "conflicts": float(len(conflicts)),
+        },
+        plot=partial(_gold_plot, desk, now["label"].tolist()),
+        checks={
+            "gold_consistent": Check(conflicts.empty, "; ".join(conflicts["words"].head(10)) if len(conflicts) else "")
+        },
+    )
+
+
+def _gold_plot(desk: Desk, labels: list[str]) -> bytes:
+    from label_pipeline.report.plots import bar
+
+    classes = list(desk.project.labels.classes)
+    return bar(classes, [labels.count(c) for c in classes], "Gold in force by class")

@@ -1,0 +1,132 @@
+"""The KPI assets: one a family, all writing their part of the one `kpis` table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from label_pipeline.contracts.tables import CONSENSUS_LABELS, GOLD_SET, KPIS, LABEL_ISSUES, RELABEL_QUEUE
+from label_pipeline.gold.life import in_force
+from label_pipeline.kpis.definition import to_frame
+from label_pipeline.kpis.night import Night
+from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
+from label_pipeline.settle import SETTLED
+from label_pipeline.state import counted
+
+FAMILIES = {
+    "accuracy": "label_accuracy",
+    "agreement": "alpha",
+    "throughput": "annotations_per_day",
+    "turnaround": "turnaround_p50",
+    "noise": "dispute_rate",
+    "queue": "queue_size",
+}
+"""Each family, named like its file, and the KPI its plot follows over the days."""
+
+DAYS_SHOWN = 30
+
+
+def build(desk: Desk) -> list[dg.AssetsDefinition]:
+    """The third stage of a project's graph: all families in one step, since they read the same night."""
+    return [
+        table_step(
+            desk,
+            [Output(f"kpis_{family}", KPIS, family) for family in FAMILIES],
+            _kpis,
+            group="kpis",
+            after=["consensus_labels", "gold_set", "label_issues", "relabel_queue", "annotator_quality"],
+            checks=[
+                CheckSpec(
+                    f"targets_{family}",
+                    f"kpis_{family}",
+                    "No KPI of this family misses its target by its whole interval; those set to block stop the night.",
+                    blocking=False,
+                )
+                for family in FAMILIES
+            ],
+        )
+    ]
+
+
+def night(desk: Desk, day: date) -> Night:
+    """What KPI families read, as of `day`."""
+    events = desk.events(day)
+    items = desk.items(day).to_pandas()
+    consensus = desk.frame(CONSENSUS_LABELS, day)
+    settled = consensus[consensus["status"].isin(SETTLED)]
+    slices = desk.project.items.slices
+    return Night(
+        day=day,
+        timezone=desk.project.timezone,
+        classes=desk.project.labels.classes,
+        kind=desk.project.labels.type,
+        annotations=counted(events).to_pandas(),
+        events=events.to_pandas(),
+        items=items.rename(columns={f"slice_{name}": name for name in slices}),
+        slices=slices,
+        consensus=consensus,
+        first_settled=settled[["item_id", "settled_on"]].rename(columns={"settled_on": "settled_day"}),
+        gold=in_force(desk.frame(GOLD_SET, day), day),
+        issues=desk.frame(LABEL_ISSUES, day),
+        queue=desk.frame(RELABEL_QUEUE, day),
+        targets=desk.project.kpis,
+        seed=day.toordinal(),
+    )
+
+
+def _kpis(desk: Desk, day: date) -> Made:
+    seen = night(desk, day)
+    made = {family: _family(family, desk, seen) for family in FAMILIES}
+    return Made(
+        rows={name: rows for each in made.values() for name, rows in each.rows.items()},
+        checks={name: check for each in made.values() for name, check in each.checks.items()},
+        about={f"kpis_{family}": each for family, each in made.items()},
+    )
+
+
+def _family(family: str, desk: Desk, seen: Night) -> Made:
+    figures = import_module(f"label_pipeline.kpis.{family}").figures(seen)
+    frame = to_frame(figures, desk.project.kpis)
+    overall = frame[(frame["dimension"] == "all") & frame["value"].notna()]
+    missed = frame[frame["status"] == "missed"]
+    said = [f"{seen.day}: {r['kpi']} {r['value']:.3f} misses {r['target']:g}" for r in missed.to_dict("records")]
+    return Made(
+        rows={f"kpis_{family}": frame},
+        figures=dict(zip(overall["kpi"], overall["value"].astype(float), strict=True)),
+        plot=partial(_plot, desk, seen.day, FAMILIES[family]),
+        words=_words(overall),
+        checks={f"targets_{family}": Check(missed.empty, "; ".join(said))},
+    )
+
+
+def _words(overall: pd.DataFrame) -> str:
+    lines = ["| KPI | value | 95% interval | n | target | status |", "|---|---|---|---|---|---|"]
+    for r in overall.to_dict("records"):
+        interval = "" if pd.isna(r["ci_low"]) else f"{r['ci_low']:.3f} to {r['ci_high']:.3f}"
+        target = "" if pd.isna(r["target"]) else f"{r['target']:g}"
+        lines.append(f"| {r['kpi']} | {r['value']:.3f} | {interval} | {r['n']} | {target} | {r['status']} |")
+    return "\n".join(lines)
+
+
+def _plot(desk: Desk, day: date, kpi: str) -> bytes:
+    from label_pipeline.report.plots import line
+
+    history = kpi_history(desk, day)
+    days = sorted(d for d in history if kpi in history[d])[-DAYS_SHOWN:]
+    return line(days, {kpi: [history[d][kpi] for d in days]}, kpi.replace("_", " "))
+
+
+def kpi_history(desk: Desk, day: date) -> dict[date, dict[str, float]]:
+    """The overall value of every KPI on every day up to `day` that has one."""
+    history: dict[date, dict[str, float]] = {}
+    for past in [d for d in desk.lake.days(KPIS) if d <= day]:
+        rows: Sequence[dict[str, Any]] = desk.lake.read(KPIS, past).to_pylist()
+        history[past] = {r["kpi"]: r["value"] for r in rows if r["dimension"] == "all" and r["value"] is not None}
+    return history

@@ -1,0 +1,324 @@
+"""Assets that judge labels: a model's probabilities, consensus, annotators, noise, and what to label again."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from label_pipeline.contracts.tables import (
+    ANNOTATOR_QUALITY,
+    CONSENSUS_EVIDENCE,
+    CONSENSUS_LABELS,
+    GOLD_SET,
+    LABEL_ISSUES,
+    PREDICTIONS,
+    RELABEL_QUEUE,
+)
+from label_pipeline.gold.life import in_force
+from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.table_assets import Made, Output, table_step
+from label_pipeline.settle import Policy, consensus_table, known_truth
+from label_pipeline.state import current_predictions, json_values
+
+if TYPE_CHECKING:
+    from label_pipeline.consensus.selection import FittedConsensus
+
+WITH_CLEANLAB = frozenset({"python", "parquet", "cleanlab"})
+BASELINE = "baseline"
+
+
+def build(desk: Desk) -> list[dg.AssetsDefinition]:
+    """The second stage of a project's graph."""
+    return [
+        table_step(
+            desk,
+            [Output("predictions", PREDICTIONS)],
+            _predictions,
+            group="labels",
+            after=["annotation_events", "items", "landed_predictions", "gold_set"],
+            kinds=frozenset({"python", "parquet", "scikitlearn"}),
+        ),
+        table_step(
+            desk,
+            [Output("consensus_labels", CONSENSUS_LABELS), Output("consensus_evidence", CONSENSUS_EVIDENCE)],
+            _consensus,
+            group="labels",
+            after=["annotation_events", "items", "predictions", "gold_set"],
+            kinds=WITH_CLEANLAB,
+        ),
+        table_step(
+            desk,
+            [Output("annotator_quality", ANNOTATOR_QUALITY)],
+            _annotators,
+            group="labels",
+            after=["consensus_labels", "gold_set"],
+        ),
+        table_step(
+            desk,
+            [Output("label_issues", LABEL_ISSUES)],
+            _issues,
+            group="labels",
+            after=["consensus_labels", "predictions"],
+            kinds=WITH_CLEANLAB,
+        ),
+        table_step(
+            desk,
+            [Output("relabel_queue", RELABEL_QUEUE)],
+            _queue,
+            group="loop",
+            after=["consensus_labels", "label_issues", "annotator_quality"],
+        ),
+    ]
+
+
+# --- a model's class probabilities
+
+
+def _predictions(desk: Desk, day: date) -> Made:
+    """Landed probabilities where there are any, else out-of-fold ones of the built-in model, else none."""
+    landed = current_predictions(desk.lake, day)
+    if len(landed) or desk.project.predictions.baseline is None:
+        return Made(rows={"predictions": landed}, figures={"items": float(len(landed))})
+    items = desk.items(day)
+    probabilities, about = _baseline(desk, day, items)
+    rows = pd.DataFrame(
+        {"item_id": items["item_id"].to_pandas(), "model": BASELINE, "probabilities": list(probabilities)}
+    )
+    top = probabilities.max(axis=1) if len(probabilities) else np.zeros(0)
+    return Made(
+        rows={"predictions": rows},
+        figures={"items": float(len(rows)), "mean_top_probability": float(top.mean()) if len(top) else 0.0},
+        words=f"Out-of-fold probabilities: {about}",
+        plot=partial(_histogram, top, "Probability of the model's choice"),
+    )
+
+
+def _baseline(desk: Desk, day: date, items: Any) -> tuple[Any, str]:
+    """Out-of-fold probabilities, learnt from what annotations alone say, and a description of the model."""
+    from label_pipeline.consensus.dawid_skene import DawidSkene
+    from label_pipeline.noise.out_of_fold import from_features, from_text
+
+    base = desk.project.predictions.baseline
+    assert base is not None
+    values = json_values(items["payload"], base.text or base.features or "")
+    votes = desk.votes(desk.annotations(day), items)
+    truth = known_truth(votes, in_force(desk.frame(GOLD_SET, day), day))
+    fitted = DawidSkene().fit(votes, gold=truth)
+    weights = fitted.probabilities_.max(axis=1)
+    if base.text:
+        learnt = from_text(values, fitted.labels_, votes.n_classes, weights=weights)
+    else:
+        learnt = from_features(_matrix(values), fitted.labels_, votes.n_classes, weights=weights)
+    return learnt.probabilities, ", ".join(f"{name} {value}" for name, value in learnt.description.items())
+
+
+def _matrix(values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Feature lists as a matrix; NaN where an item has no usable ones."""
+    width = max((len(v) for v in values if isinstance(v, list)), default=0)
+    rows = np.full((len(values), width), np.nan)
+    for k, value in enumerate(values):
+        if isinstance(value, list) and len(value) == width:
+            rows[k] = pd.to_numeric(pd.Series(value), errors="coerce")
+    return rows
+
+
+def _aligned(desk: Desk, day: date, items: Any) -> Any:
+    """The day's probabilities as a matrix aligned to `items`: the mean over models; None when there are none.
+
+    An item no model knows gets the mean of the others, which says nothing about it in particular.
+    """
+    table = desk.lake.read(PREDICTIONS, day)
+    if not len(table):
+        return None
+    frame = table.to_pandas()
+    matrix = pd.DataFrame(np.stack(frame["probabilities"].to_list()), index=frame["item_id"]).groupby(level=0).mean()
+    aligned = matrix.reindex(items["item_id"].to_pylist())
+    filled = aligned.fillna(matrix.mean()).to_numpy()
+    return filled / filled.sum(axis=1, keepdims=True)
+
+
+# --- consensus
+
+
+def _consensus(desk: Desk, day: date) -> Made:
+    from label_pipeline.consensus.majority import Majority
+    from label_pipeline.consensus.selection import fit_consensus
+
+    project, items = desk.project, desk.items(day)
+    votes = desk.votes(desk.annotations(day), items)
+    gold = in_force(desk.frame(GOLD_SET, day), day)
+    truth = known_truth(votes, gold)
+    fitted = fit_consensus(
+        votes,
+        method=project.consensus.method,
+        ordered=project.labels.type == "ordinal",
+        probabilities=_aligned(desk, day, items),
+        gold=truth,
+        seed=0,
+    )
+    # An item whose truth the consensus was told has no say of its own: there, annotations alone are a majority.
+    voted = np.where(truth >= 0, Majority().fit(votes).labels_, fitted.labels_)
+    table = consensus_table(
+        votes,
+        labels=fitted.labels_,
+        probabilities=fitted.probabilities_,
+        voted=voted,
+        method=fitted.method_,
+        gold=gold,
+        policy=Policy(project.consensus.accept_at, project.consensus.annotations.min),
+        previous=desk.before(CONSENSUS_LABELS, day),
+        day=day,
+    )
+    statuses = table["status"].value_counts().to_dict()
+    return Made(
+        rows={"consensus_labels": table, "consensus_evidence": _evidence(fitted)},
+        figures={
+            "annotations": float(votes.n),
+            "mean_confidence": float(np.nan_to_num(table["confidence"].mean())),
+            **{str(name): float(n) for name, n in sorted(statuses.items())},
+        },
+        words=fitted.why_,
+        plot=partial(_histogram, table["confidence"].dropna().to_numpy(), "Confidence of the consensus labels"),
+    )
+
+
+def _evidence(fitted: FittedConsensus) -> pd.DataFrame:
+    """One row a method compared; a method that was asked for by name stands alone."""
+    records = fitted.evidence_ or [{"method": fitted.method_}]
+    return pd.DataFrame(records).reindex(columns=CONSENSUS_EVIDENCE.names).assign(words=fitted.why_)
+
+
+# --- annotators
+
+
+def _annotators(desk: Desk, day: date) -> Made:
+    from label_pipeline.annotators.align import align
+    from label_pipeline.annotators.table import annotator_report
+
+    annotations = desk.annotations(day)
+    votes = desk.votes(annotations, desk.items(day))
+    frame = annotations.to_pandas()
+    frame["annotated_at"] = frame["annotated_at"].dt.tz_localize(None)  # UTC, as numbers the kernels can compare
+    beside = align(votes, frame, ["duration_s", "annotated_at"])
+    report = annotator_report(
+        votes,
+        _posterior(desk, day, votes),
+        gold=known_truth(votes, in_force(desk.frame(GOLD_SET, day), day)),
+        durations=beside["duration_s"],
+        times=beside["annotated_at"],
+    )
+    frame = report.table.rename(columns={"gold_accuracy_low": "gold_low", "gold_accuracy_high": "gold_high"})
+    people = desk.people.set_index("annotator_id").reindex(frame["annotator_id"])
+    flat: list[Any] = [None] * len(frame)
+    if report.confusion is not None:
+        flat = list(report.confusion.reshape(len(frame), -1))
+    frame = frame.assign(
+        group=people["group"].fillna("unknown").to_numpy(),
+        role=people["role"].fillna("annotator").to_numpy(),
+        confusion=pd.Series(flat, dtype=object, index=frame.index),
+    )
+    flagged = frame["flags"].map(len) > 0
+    return Made(
+        rows={"annotator_quality": frame},
+        figures={
+            "annotators": float(len(frame)),
+            "flagged": float(flagged.sum()),
+            "median_quality": float(np.nan_to_num(frame["quality"].median())),
+        },
+        words="\n".join(f"- {r['annotator_id']}: {', '.join(r['flags'])}" for r in frame[flagged].to_dict("records")),
+        plot=partial(_histogram, frame["quality"].to_numpy(), "Quality of annotators"),
+    )
+
+
+def _posterior(desk: Desk, day: date, votes: Any) -> Any:
+    """The day's class probabilities aligned to `votes`; an item without any gets equal ones."""
+    lists = desk.lake.read(CONSENSUS_LABELS, day)["probabilities"].to_pylist()
+    equal = [1.0 / votes.n_classes] * votes.n_classes
+    return np.array([row or equal for row in lists], dtype=np.float64).reshape(-1, votes.n_classes)
+
+
+# --- noise
+
+
+def _issues(desk: Desk, day: date) -> Made:
+    from label_pipeline.noise.issues import label_noise
+
+    consensus = desk.frame(CONSENSUS_LABELS, day)
+    probabilities = _aligned(desk, day, desk.items(day))
+    if probabilities is None:
+        return Made(rows={"label_issues": LABEL_ISSUES.empty()}, words="No model to compare labels with.")
+    classes = np.array(desk.project.labels.classes, dtype=object)
+    labels = pd.Categorical(consensus["label"], categories=classes).codes.astype(np.int64)
+    noise = label_noise(labels, probabilities, list(classes))
+    judged = ~np.isnan(noise.quality)
+    frame = pd.DataFrame(
+        {
+            "item_id": consensus["item_id"][judged],
+            "given_label": consensus["label"][judged],
+            "suggested_label": classes[noise.suggested[judged]],
+            "label_quality": noise.quality[judged],
+            "is_issue": noise.is_issue[judged],
+            "kind": np.where(noise.is_issue[judged], "label", ""),
+        }
+    )
+    found = frame[frame["is_issue"]].sort_values("label_quality").head(10).to_dict("records")
+    return Made(
+        rows={"label_issues": frame},
+        figures={"labelled": float(len(frame)), "issues": float(frame["is_issue"].sum())},
+        words=noise.note
+        or "\n".join(f"- {r['item_id']}: {r['given_label']}, perhaps {r['suggested_label']}" for r in found),
+        plot=partial(_histogram, noise.quality[judged], "Label quality scores"),
+    )
+
+
+# --- the relabel queue
+
+
+def _queue(desk: Desk, day: date) -> Made:
+    from label_pipeline.relabel.queue import relabel_queue
+    from label_pipeline.relabel.route import QueuePolicy, confused_pairs
+
+    project, items = desk.project, desk.items(day)
+    consensus = desk.frame(CONSENSUS_LABELS, day)
+    quality = desk.frame(ANNOTATOR_QUALITY, day)
+    pairs = confused_pairs(quality, project.labels.classes)
+    frame = relabel_queue(
+        consensus,
+        desk.frame(LABEL_ISSUES, day),
+        _aligned(desk, day, items),
+        desk.annotations(day).select(["item_id", "annotator_id"]).to_pandas(),
+        QueuePolicy(
+            budget_annotations=project.queue.budget.annotations,
+            min_annotations=project.consensus.annotations.min,
+            max_annotations=project.consensus.annotations.max,
+            adjudicate_after=project.queue.adjudicate_after,
+        ),
+        classes=project.labels.classes,
+        confused_pairs=pairs,
+    )
+    routes = frame["route"].value_counts()
+    return Made(
+        rows={"relabel_queue": frame},
+        figures={"items": float(len(frame)), "tonight": float(frame["within_budget"].sum())},
+        words="\n".join(
+            f"{r['rank']}. {r['item_id']}: {r['reason']} ({r['route']})" for r in frame.head(10).to_dict("records")
+        ),
+        plot=partial(_bar, [str(r) for r in routes.index], routes.to_list(), "Queue by route"),
+    )
+
+
+def _histogram(values: Any, title: str) -> bytes:
+    from label_pipeline.report.plots import histogram
+
+    return bytes(histogram(values, title))
+
+
+def _bar(labels: list[str], values: list[int], title: str) -> bytes:
+    from label_pipeline.report.plots import bar
+
+    return bytes(bar(labels, values, title))

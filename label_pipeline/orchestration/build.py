@@ -1,0 +1,68 @@
+"""Definitions from project files. A broken project file is one failing asset with its message; the others run."""
+
+import warnings
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from label_pipeline.errors import UserError
+from label_pipeline.folders import DataFolder
+from label_pipeline.orchestration import assets_ingest, assets_kpis, assets_labels, assets_publish
+from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.progress import progress_logger
+from label_pipeline.orchestration.table_assets import asset_key
+from label_pipeline.orchestration.triggers import landing_sensor, nightly_job, nightly_schedule
+from label_pipeline.project import load_project, project_names
+
+
+def build_definitions(folder: DataFolder) -> dg.Definitions:
+    """Everything Dagster needs for the projects of a data folder."""
+    # Single-run backfills are marked beta by Dagster; we rely on them, and they are tested here.
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    parts = [_Project.of(folder, name) for name in project_names(folder)]
+    return dg.Definitions(
+        assets=[asset for part in parts for asset in part.assets],
+        jobs=[job for part in parts for job in part.jobs],
+        schedules=[nightly_schedule(desk, job) for part in parts for desk, job in part.running],
+        sensors=[landing_sensor(desk, job) for part in parts for desk, job in part.running],
+        executor=dg.in_process_executor,
+        loggers={"console": progress_logger},
+    )
+
+
+@dataclass(frozen=True)
+class _Project:
+    """One project's part of the definitions; a broken one has its failing asset and nothing else."""
+
+    assets: list[dg.AssetsDefinition]
+    running: list[tuple[Desk, UnresolvedAssetJobDefinition]]
+
+    @classmethod
+    def of(cls, folder: DataFolder, name: str) -> "_Project":
+        try:
+            desk = Desk(folder, load_project(folder, name))
+        except UserError as error:
+            return cls([_broken(name, error.text())], [])
+        stages = (assets_ingest, assets_labels, assets_kpis, assets_publish)
+        assets = [asset for stage in stages for asset in stage.build(desk)]
+        return cls(assets, [(desk, nightly_job(desk, assets))])
+
+    @property
+    def jobs(self) -> list[UnresolvedAssetJobDefinition]:
+        return [job for _, job in self.running]
+
+
+def _broken(name: str, message: str) -> dg.AssetsDefinition:
+    """The stand-in for a project whose file cannot be read: it says what is wrong, and fails when run."""
+
+    @dg.asset(
+        key=asset_key(name, "project_file"),
+        description=f"This project does not run: its file has a mistake.\n\n{message}",
+        group_name="broken_projects",
+        kinds={"yaml"},
+    )
+    def project_file() -> None:
+        raise dg.Failure(message, allow_retries=False)
+
+    return project_file

@@ -1,0 +1,137 @@
+"""What a project's assets work with: its file, its folders, its lake, and what they all read the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from label_pipeline.clock import days
+from label_pipeline.contracts.rules import broken_contract
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDINGS, Table
+from label_pipeline.errors import UserError
+from label_pipeline.folders import DataFolder
+from label_pipeline.lake import Lake
+from label_pipeline.privacy.pseudonyms import key
+from label_pipeline.project import Project
+from label_pipeline.project_files import roster
+from label_pipeline.state import counted, current_events, current_items
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from label_pipeline.votes import Votes
+
+MOST_REMEMBERED = 1 << 28
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One project at work. Made anew for every run, so that an edited project file counts at once."""
+
+    folder: DataFolder
+    project: Project
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The project's partitions."""
+        return Lake(self.folder, self.project.project)
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The pseudonym key."""
+        return key()
+
+    @cached_property
+    def people(self) -> pd.DataFrame:
+        """The roster: annotator_id, group, role."""
+        return roster(self.folder, self.project, self.secret)
+
+    def events(self, day: date) -> pa.Table:
+        """The newest version of every answer as of `day`."""
+        return self._once("events", ANNOTATION_EVENTS, day, lambda: current_events(self.lake, day, self.people))
+
+    def annotations(self, day: date) -> pa.Table:
+        """The votes as of `day`: one an item and annotator."""
+        return self._once("annotations", ANNOTATION_EVENTS, day, lambda: counted(self.events(day)))
+
+    def items(self, day: date) -> pa.Table:
+        """The newest version of every item as of `day`."""
+        return self._once("items", ITEMS, day, lambda: current_items(self.lake, self.project, day))
+
+    def _once(self, name: str, table: Table, day: date, make: Callable[[], pa.Table]) -> pa.Table:
+        """What `make` gives, remembered as long as the partitions it rests on stay the same files.
+
+        Every asset of a run reads the same state; what is remembered is bounded by `MOST_REMEMBERED` bytes.
+        """
+        rests_on = tuple((str(f), f.stat().st_mtime_ns) for f in self.lake.files(table, day))
+        known = self._memory.get((name, day))
+        if known is not None and known[0] == rests_on:
+            return known[1]
+        made = make()
+        if sum(t.nbytes for _, t in self._memory.values()) + made.nbytes > MOST_REMEMBERED:
+            self._memory.clear()
+        self._memory[name, day] = (rests_on, made)
+        return made
+
+    @cached_property
+    def _memory(self) -> dict[tuple[str, date], tuple[Any, pa.Table]]:
+        return {}
+
+    def votes(self, annotations: pa.Table, items: pa.Table) -> Votes:
+        """The coded matrix of `annotations`; items without any are part of it."""
+        from label_pipeline.votes import Votes
+
+        return Votes.build(annotations, classes=self.project.labels.classes, items=items["item_id"])
+
+    def frame(self, table: Table, day: date) -> pd.DataFrame:
+        """A day's partition as a pandas frame."""
+        frame: pd.DataFrame = self.lake.read(table, day).to_pandas()
+        return frame
+
+    def before(self, table: Table, day: date) -> pd.DataFrame:
+        """The partition of the day before; empty on the project's first day."""
+        if day <= self.project.start:
+            empty: pd.DataFrame = table.empty().to_pandas()
+            return empty
+        return self.frame(table, day - timedelta(days=1))
+
+    def require_days_before(self, day: date) -> None:
+        """Refuse to compute `day` while an earlier day is missing: its state would be wrong without a word.
+
+        Raises:
+            UserError: says which days to run first.
+        """
+        done = set(self.lake.days(LANDINGS))
+        missing = [d for d in days(self.project.start, day - timedelta(days=1)) if d not in done]
+        if missing:
+            name = self.project.project
+            raise UserError(
+                f"{day} cannot be computed: {len(missing)} earlier day(s) from {missing[0]} have not been",
+                where=f"project {name}",
+                rule="days run in order",
+                do=f"Run: label-pipeline nightly --project {name} --from {missing[0]} --to {day}",
+            )
+
+    def store(self, table: Table, day: date, rows: Any, part: str = "part") -> pa.Table:
+        """Check a table against its contract and write the partition.
+
+        Raises:
+            ContractError: the rows break the contract; nothing is written.
+        """
+        conformed = table.conform(rows)
+        broken = broken_contract(table, conformed, self.project.labels.classes)
+        if broken:
+            raise ContractError(table.name, broken)
+        return self.lake.write(table, day, conformed, part)
+
+
+class ContractError(Exception):
+    """A table the pipeline made breaks its own contract: a fault to report, never data to mend."""
+
+    def __init__(self, table: str, broken: list[str]) -> None:
+        super().__init__(f"{table}: " + "; ".join(broken))
+        self.table, self.broken = table, broken

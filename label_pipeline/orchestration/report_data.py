@@ -1,0 +1,118 @@
+"""The report's data, gathered from a project's partitions. How it is drawn is `report`'s."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from label_pipeline.contracts.tables import (
+    ANNOTATOR_QUALITY,
+    CONSENSUS_EVIDENCE,
+    CONSENSUS_LABELS,
+    GATES,
+    GOLD_SET,
+    KPIS,
+    LABEL_ISSUES,
+    LANDINGS,
+    QUARANTINE,
+    RELABEL_QUEUE,
+)
+from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
+from label_pipeline.kpis.catalogue import Kpi
+from label_pipeline.orchestration.desk import Desk
+from label_pipeline.publish.acceptance import GateResult, Verdict
+from label_pipeline.report.data import KpiText, ReportData, Unit
+from label_pipeline.report.figures import NIGHTS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LARGEST_PICTURE = 200_000  # bytes; a report shows a few dozen
+COUNTED = ("annotations", "items", "annotators", "annotations a day", "annotations in 7 days", "items a day", "days")
+
+
+def verdict_of(desk: Desk, day: date) -> Verdict:
+    """The verdict on a day's candidate, as the gates' table holds it."""
+    rows = desk.lake.read(GATES, day).to_pylist()
+    results = [GateResult(**{"name" if k == "gate" else k: v for k, v in row.items()}) for row in rows]
+    return Verdict(all(r.passed or r.severity == "warn" for r in results), results)
+
+
+def report_data(desk: Desk, day: date, accepted: Mapping[date, str]) -> ReportData:
+    """What the report of a day shows; `accepted` are the versions of the days up to it."""
+    project, read = desk.project, desk.lake.read
+    items = desk.items(day)
+    return ReportData(
+        project=project.project,
+        description=project.description,
+        day=day,
+        classes=project.labels.classes,
+        kpis=read(KPIS, day),
+        kpi_history=_history(desk, day),
+        consensus=read(CONSENSUS_LABELS, day),
+        evidence=read(CONSENSUS_EVIDENCE, day),
+        annotator_quality=read(ANNOTATOR_QUALITY, day),
+        label_issues=read(LABEL_ISSUES, day),
+        relabel_queue=read(RELABEL_QUEUE, day),
+        gold_set=read(GOLD_SET, day),
+        landings=read(LANDINGS, day),
+        quarantine=read(QUARANTINE, day),
+        votes=desk.votes(desk.annotations(day), items),
+        verdict=verdict_of(desk, day),
+        version=accepted.get(day),
+        latest=accepted[max(accepted)] if accepted else None,
+        previous=read(CONSENSUS_LABELS, day - timedelta(days=1)) if day > project.start else None,
+        kpi_texts={name: _kpi_text(k) for name, k in CATALOGUE.items()},
+        payloads=partial(_payloads, items),
+        picture=partial(_picture, desk, items),
+        text_field=project.items.text or "",
+        picture_field=project.items.image or "",
+    )
+
+
+def _kpi_text(kpi: Kpi) -> KpiText:
+    units: dict[str, Unit] = {
+        "share": "share",
+        "seconds": "seconds",
+        "hours": "hours",
+        **dict.fromkeys(COUNTED, "count"),
+    }
+    better = "" if kpi.better == "neither" else kpi.better
+    return KpiText(kpi.name.replace("_", " ").capitalize(), unit, kpi.meaning, better)
+
+
+def _history(desk: Desk, day: date) -> pa.Table:
+    """The overall figures of the nights up to `day` that a report draws, with the day."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = []
+    for past in [d for d in desk.lake.days(KPIS) if d <= day][-NIGHTS:]:
+        rows = desk.lake.read(KPIS, past)
+        rows = rows.filter(pc.equal(rows["dimension"], "all"))
+        parts.append(rows.append_column("day", pa.array([past] * len(rows), pa.date32())))
+    return pa.concat_tables(parts)
+
+
+def _payloads(items: pa.Table, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The declared fields of a few items."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    few = items.filter(pc.is_in(items["item_id"], pa.array(list(ids), pa.string())))
+    return {r["item_id"]: json.loads(r["payload"]) for r in few.select(["item_id", "payload"]).to_pylist()}
+
+
+def _picture(desk: Desk, items: pa.Table, item_id: str) -> bytes | None:
+    """The bytes of an item's picture, when its field names a file below the project's `items` folder."""
+    field = desk.project.items.image
+    name = _payloads(items, [item_id]).get(item_id, {}).get(field) if field else None
+    home = (desk.folder.project(desk.project.project) / "items").resolve()
+    path = (home / str(name)).resolve()
+    # An item's field comes from outside: it must not lead out of the folder.
+    if name is None or not path.is_relative_to(home) or not path.is_file() or path.stat().st_size > LARGEST_PICTURE:
+        return None
+    return path.read_bytes()

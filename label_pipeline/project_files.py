@@ -1,0 +1,117 @@
+"""Files that stand beside a project file: the roster of people and the gold seeds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from label_pipeline.errors import UserError, nearest
+from label_pipeline.folders import DataFolder
+from label_pipeline.privacy.pseudonyms import pseudonyms
+from label_pipeline.project import INTEGER_ID, Project, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ANNOTATOR_ROLES = ("annotator", "adjudicator", "model")
+
+
+def roster(folder: DataFolder, project: Project, secret: bytes) -> pd.DataFrame:
+    """Who labels: annotator_id (pseudonym), group, role. Identities stay in the file.
+
+    Raises:
+        UserError: the file or a column is missing, a role is unknown, or a person is listed twice.
+    """
+    import pandas as pd
+
+    empty: dict[str, list[str]] = {"annotator_id": [], "group": [], "role": []}
+    if project.people.roster is None:
+        return pd.DataFrame(empty, dtype=object)
+    path = _inside(folder, project, project.people.roster)
+    rows = _rows(path, shown(folder, path), ("source", "identity", "group", "role"))
+    named = pseudonyms(((r["source"], r["identity"]) for _, r in rows), secret)
+    for line, row in rows:
+        where = f"{shown(folder, path)}:{line}"
+        if row["role"] not in ANNOTATOR_ROLES:
+            raise UserError(f"unknown role '{row['role']}'", where=where, do=nearest(row["role"], ANNOTATOR_ROLES))
+        if row["source"] not in project.sources:
+            raise UserError(
+                f"unknown source '{row['source']}'", where=where, do=nearest(row["source"], project.sources)
+            )
+        pseudonym = named[row["source"], row["identity"]]
+        if pseudonym in empty["annotator_id"]:
+            raise UserError("this person is listed twice", where=where, do="Keep one row.")
+        empty["annotator_id"].append(pseudonym)
+        empty["group"].append(row["group"] or "unknown")
+        empty["role"].append(row["role"])
+    return pd.DataFrame(empty, dtype=object)
+
+
+def gold_seeds(folder: DataFolder, project: Project) -> pd.DataFrame:
+    """Settled truths a person wrote down: item_id, label (a class), role ('' where not said), evidence (file and row).
+
+    Raises:
+        UserError: a column is missing, a label is no class of the project, or an item is empty.
+    """
+    import pandas as pd
+
+    seeds: dict[str, list[str]] = {"item_id": [], "label": [], "role": [], "evidence": []}
+    classes = project.labels.by_word
+    home = folder.project(project.project)
+    pattern = Path(project.gold.seeds or "")
+    if pattern.is_absolute() or ".." in pattern.parts:
+        raise UserError(f"'{pattern}' leads out of the project", where=shown(folder, home), rule="gold.seeds")
+    paths = sorted(home.glob(project.gold.seeds)) if project.gold.seeds else []
+    if project.gold.seeds and not paths:
+        raise UserError(f"no file matches '{project.gold.seeds}'", where=shown(folder, home), rule="gold.seeds")
+    for path in paths:
+        for line, row in _rows(path, shown(folder, path), ("item_id", "label")):
+            where = f"{shown(folder, path)}:{line}"
+            label = classes.get(row["label"].casefold())
+            if not row["item_id"]:
+                raise UserError("the item is empty", where=where, rule="gold.seeds")
+            if label is None:
+                raise UserError(
+                    f"'{row['label']}' is not a class",
+                    where=where,
+                    rule="gold.seeds",
+                    do=nearest(row["label"], classes.values()),
+                )
+            integer = project.items.ids == "integer"
+            seeds["item_id"].append(re.sub(INTEGER_ID, r"\1", row["item_id"]) if integer else row["item_id"])
+            seeds["label"].append(label)
+            seeds["role"].append(row.get("role", ""))
+            seeds["evidence"].append(f"{path.relative_to(home)}:{line}")
+    return pd.DataFrame(seeds, dtype=object)
+
+
+def _inside(folder: DataFolder, project: Project, name: str) -> Path:
+    home = folder.project(project.project).resolve()
+    path = (home / name).resolve()
+    if not path.is_relative_to(home) or not path.is_file():
+        raise UserError(
+            f"there is no file '{name}' beside the project file",
+            where=shown(folder, folder.project_file(project.project)),
+        )
+    return path
+
+
+def _rows(path: Path, where: str, needed: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """Rows of a small CSV with their line numbers, all values trimmed."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError("the file is not UTF-8 text", where=where, do="Save it as UTF-8.") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        missing = [n for n in needed if n not in (reader.fieldnames or ())]
+        if missing:
+            raise UserError(
+                f"column '{missing[0]}' is missing", where=where, do=nearest(missing[0], reader.fieldnames or ())
+            )
+        return [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"the line cannot be read: {error}", where=f"{where}:{reader.line_num}") from None

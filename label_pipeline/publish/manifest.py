@@ -1,0 +1,113 @@
+"""What a published version says of itself, and reading it back with proof.
+
+A version's name ends with the hash of its manifest and the manifest holds the hash of every file, so a
+folder proves that it is whole and unchanged. Writing stands in `version`. Light to import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from label_pipeline import files
+from label_pipeline.errors import UserError, nearest
+
+FORMAT = 1
+"""Raised when a reader of the old manifest would misread the new one."""
+
+MANIFEST = "manifest.json"
+LATEST = "LATEST"
+NAME = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{8}")
+
+Manifest = dict[str, Any]
+
+
+def dump(facts: Mapping[str, Any]) -> str:
+    """JSON with one spelling: sorted keys, and null where a number is missing."""
+    return json.dumps(plain(facts), ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """Dates, NumPy numbers and NaN as JSON has them."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def name_of(manifest: Mapping[str, Any]) -> str:
+    """The version's name: the day and the first 8 hex digits of the SHA-256 of the manifest without its name."""
+    content = {key: value for key, value in manifest.items() if key != "version"}
+    return f"{content['day']}-{hashlib.sha256(dump(content).encode()).hexdigest()[:8]}"
+
+
+def versions(folder: Path) -> list[str]:
+    """The complete versions below a project's published folder, oldest day first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if NAME.fullmatch(path.name))
+
+
+def latest(folder: Path) -> str | None:
+    """The version that LATEST points at, or None when nothing was published yet."""
+    pointer = folder / LATEST
+    name = pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
+    return name if NAME.fullmatch(name) else None
+
+
+def read(path: Path) -> Manifest:
+    """The manifest of the version in `path`, proven to be the one its folder is named after.
+
+    Raises UserError when it is missing, is no manifest of a format this code reads, was changed, or belongs to
+    another version.
+    """
+    file = path / MANIFEST
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        named = (manifest["format"], manifest["version"], name_of(manifest))
+    except FileNotFoundError:
+        raise UserError(f"version {path.name} is not there", where=str(path), do=_others(path)) from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError("the manifest cannot be read", where=str(file), do=_REBUILD) from None
+    if named[0] != FORMAT:
+        raise UserError(
+            f"the manifest has format {named[0]}, this code reads {FORMAT}",
+            where=str(file),
+            do="Update label-pipeline.",
+        )
+    if {named[1], named[2]} != {path.name}:
+        raise UserError(
+            f"the manifest says {named[1]}, its content is {named[2]}",
+            where=str(file),
+            rule="a version is named after its manifest's content",
+            do=_REBUILD,
+        )
+    return dict(manifest)
+
+
+_REBUILD = "The version was changed after it was published: use another, or delete its folder and run its day again."
+
+
+def _others(path: Path) -> str:
+    known = versions(path.parent)
+    return nearest(path.name, known) if known else "Nothing is published yet: run the nightly job."
+
+
+def verify(path: Path, manifest: Manifest) -> None:
+    """Hash every file of the version in `path`; raises UserError naming the first that is missing or changed."""
+    for name, facts in manifest["files"].items():
+        file = path / name
+        if not file.is_file():
+            raise UserError("the file is missing", where=str(file), do=_REBUILD)
+        if file.stat().st_size != facts["bytes"] or files.sha256(file) != facts["sha256"]:
+            raise UserError("the file is not the one that was published", where=str(file), rule="sha256", do=_REBUILD)

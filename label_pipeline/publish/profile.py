@@ -1,0 +1,155 @@
+"""The candidate's profile: the few numbers by which people and gates judge a training set.
+
+Counting only; what a number should be stands in `acceptance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from label_pipeline.publish.candidate import evaluation_truth
+from label_pipeline.publish.split import Splits, gold_split, shares_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`totals` is one row of numbers, never empty; `classes` one row a class. `TOTALS` says what they mean."""
+
+    totals: pd.DataFrame
+    classes: pd.DataFrame
+
+    def facts(self) -> dict[str, Any]:
+        """The profile as plain values for JSON."""
+        return {"totals": self.totals.to_dict("records")[0], "classes": self.classes.to_dict("records")}
+
+
+TOTALS = {
+    "items": "items known",
+    "labelled": "items with a consensus label",
+    "labelled_share": "labelled / items",
+    "rows": "rows of the candidate",
+    "learning_rows": "rows outside the gold split",
+    "coverage": "learning rows / items that are not evaluation gold",
+    "empty_splits": "splits with a share above 0 that have no row",
+    "missing_classes": "classes no learning row has",
+    "min_class_share": "share of the rarest class among learning rows",
+    "mean_confidence": "mean confidence of learning rows",
+    "issue_share": "share of learning rows whose label confident learning doubts",
+    "max_sum_error": "largest |sum(probabilities) - 1|; 1 for a row without one probability a class",
+    "unlabelled_rows": "rows without a label of the project",
+    "repeated_items": "rows beyond the first of an item",
+    "evaluation_gold": "evaluation gold items in force",
+    "gold_leak": "evaluation gold items outside the gold split",
+    "false_gold": "rows of the gold split that are not evaluation gold or bear another label than its truth",
+    "landed": "answers landed tonight",
+    "quarantined_share": "quarantined / landed",
+    "unaccounted": "sum over files of |landed - accepted - quarantined - duplicates|",
+}
+
+
+def profile(
+    table: pa.Table,
+    *,
+    consensus: pa.Table,
+    gold: pa.Table,
+    landings: pa.Table,
+    classes: Sequence[str],
+    splits: Splits,
+    day: date,
+) -> Profile:
+    """What there is in a candidate, beside the tables it was made of. `landings` are tonight's files."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    truth = evaluation_truth(gold, day)
+    in_test = pc.equal(table["split"], gold_split(splits) or "")
+    learning = table.filter(pc.invert(in_test))
+    expected = truth["label"].take(pc.index_in(table["item_id"], truth["item_id"].combine_chunks()))
+    true_gold = pc.fill_null(pc.equal(table["label"], expected), False)
+    known = pa.chunked_array([*consensus["item_id"].chunks, *table["item_id"].chunks], pa.string())
+    items, labelled = pc.count_distinct(known).as_py(), len(consensus) - consensus["label"].null_count
+    trained_on = items - _count(pc.is_in(truth["item_id"], known.combine_chunks()))
+    per_class = _per_class(table, learning, classes, splits)
+    balance = pc.subtract(
+        landings["landed"], pc.add(pc.add(landings["accepted"], landings["quarantined"]), landings["duplicates"])
+    )
+    landed = pc.sum(landings["landed"]).as_py() or 0
+    totals = {
+        "items": items,
+        "labelled": labelled,
+        "labelled_share": _share(labelled, items),
+        "rows": len(table),
+        "learning_rows": len(learning),
+        "coverage": _share(len(learning), trained_on),
+        "empty_splits": len(
+            {name for name, share in shares_of(splits).items() if share > 0}
+            - set(pc.unique(table["split"]).to_pylist())
+        ),
+        "missing_classes": int((per_class["learning_rows"] == 0).sum()),
+        "min_class_share": _share(per_class["learning_rows"].min(), len(learning)),
+        "mean_confidence": pc.mean(learning["confidence"]).as_py() or 0.0,
+        "issue_share": _share(_count(learning["is_issue"]), len(learning)),
+        "max_sum_error": _max_sum_error(table["probabilities"], len(classes)),
+        "unlabelled_rows": len(table) - _count(pc.is_in(table["label"], pa.array(classes, pa.string()))),
+        "repeated_items": len(table) - pc.count_distinct(table["item_id"]).as_py(),
+        "evaluation_gold": len(truth),
+        "gold_leak": _count(pc.is_in(learning["item_id"], truth["item_id"].combine_chunks())),
+        "false_gold": _count(pc.and_(in_test, pc.invert(true_gold))),
+        "landed": landed,
+        "quarantined_share": _share(pc.sum(landings["quarantined"]).as_py() or 0, landed),
+        "unaccounted": pc.sum(pc.abs(balance)).as_py() or 0,
+    }
+    return Profile(pd.DataFrame([totals]), per_class)
+
+
+def _count(mask: Any) -> int:
+    import pyarrow.compute as pc
+
+    return pc.sum(mask).as_py() or 0
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part) / float(whole) if whole else 0.0
+
+
+def _per_class(table: pa.Table, learning: pa.Table, classes: Sequence[str], splits: Splits) -> pd.DataFrame:
+    """Rows, share, rows a split, mean confidence and quality, issues: one row a class, in declared order."""
+    import pandas as pd
+
+    index = pd.Index(list(classes), name="class")
+    by_split = table.select(["label", "split"]).to_pandas().value_counts().unstack(fill_value=0)
+    frame = by_split.reindex(index=index, columns=list(splits), fill_value=0).add_suffix("_rows")
+    figures = learning.select(["label", "confidence", "label_quality", "is_issue"]).to_pandas().groupby("label")
+    rows = figures.size().reindex(index, fill_value=0)
+    per_class: pd.DataFrame = frame.assign(
+        learning_rows=rows,
+        share=rows / max(len(learning), 1),
+        mean_confidence=figures["confidence"].mean().reindex(index, fill_value=0.0),
+        mean_label_quality=figures["label_quality"].mean().reindex(index),
+        issues=figures["is_issue"].sum().astype("int64").reindex(index, fill_value=0),
+    ).reset_index()
+    return per_class
+
+
+def _max_sum_error(probabilities: pa.ChunkedArray, k: int) -> float:
+    """The largest distance of a row's sum from one; 1 where a row is empty, too short, too long or not a number."""
+    import pyarrow.compute as pc
+
+    whole = pc.fill_null(pc.equal(pc.list_value_length(probabilities), k), False)
+    if len(probabilities) == 0:
+        return 0.0
+    if not pc.all(whole).as_py():
+        return 1.0
+    sums = pc.list_flatten(probabilities).to_numpy().reshape(-1, k).sum(axis=1)
+    error = float(np.abs(sums - 1).max())
+    return error if np.isfinite(error) else 1.0

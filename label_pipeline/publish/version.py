@@ -1,0 +1,174 @@
+"""Writing versions: a training set appears whole under the name of its content, or not at all.
+
+Also the LATEST pointer and the profile of a rejected candidate. What a manifest means and how it is proven
+stands in `manifest`. Nothing here reads the clock: equal content is an equal name and equal bytes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from label_pipeline import files
+from label_pipeline.errors import UserError
+from label_pipeline.publish import manifest as manifests
+from label_pipeline.publish.acceptance import Verdict
+from label_pipeline.publish.candidate import COLUMNS
+from label_pipeline.publish.card import render_card
+from label_pipeline.publish.profile import Profile
+from label_pipeline.publish.split import Splits
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REJECTED = "rejected"
+
+_ROW_GROUP = 131_072
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a manifest tells beside the rows: where they come from and by which rules they were made.
+
+    `landings` is the table landings with a column `day`, all files the set rests on; `kpis` the table kpis of
+    the day, of which the overall rows are kept. `license` is an SPDX name or empty.
+    """
+
+    project: str
+    description: str
+    owner: str
+    classes: tuple[str, ...]
+    splits: Splits
+    statuses: tuple[str, ...]
+    code_version: str
+    project_file_sha256: str
+    guideline_version: str
+    landings: pa.Table
+    kpis: pa.Table
+    consensus_words: str = ""
+    license: str = ""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version; `created` is false when the same content had been published before."""
+
+    name: str
+    path: Path
+    manifest: Mapping[str, Any]
+    created: bool
+
+
+def publish(folder: Path, day: date, table: pa.Table, facts: Facts, profile: Profile, verdict: Verdict) -> Version:
+    """Write the candidate `table` as a version below a project's published `folder`; LATEST stays where it is.
+
+    A version of the same content that is whole is kept untouched; a damaged one is written anew. Raises
+    UserError when the verdict does not accept the candidate.
+    """
+    if not verdict.accepted:
+        raise UserError(
+            f"the candidate of {day} was not accepted: " + "; ".join(r.words for r in verdict.failed("block")),
+            where=facts.project,
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    # The name is known only when all is written: first under a name that `files.sweep` knows, then in place.
+    with tempfile.TemporaryDirectory(prefix=files.TEMPORARY, dir=folder) as beside:
+        manifest = _write(Path(beside), day, table, facts, profile, verdict)
+        path = folder / manifest["version"]
+        created = not _is_whole(path)
+        if created:
+            with files.replacing_folder(path) as place:
+                for file in sorted(Path(beside).iterdir()):
+                    file.rename(place / file.name)
+    (folder / REJECTED / f"{day}.json").unlink(missing_ok=True)
+    return Version(path.name, path, manifest, created)
+
+
+def point_latest(folder: Path, version: str) -> bool:
+    """Let LATEST name `version`, unless it already names a version of a later day; returns whether it does now.
+
+    So a re-run of an old day publishes its version and leaves the newest in force. Raises UserError when the
+    version is not there.
+    """
+    if version not in manifests.versions(folder):
+        raise UserError(f"version {version} is not there", where=str(folder), do="Publish it first.")
+    current = manifests.latest(folder)
+    if current and current in manifests.versions(folder) and _day(current) > _day(version):
+        return False
+    files.write_text(folder / manifests.LATEST, version + "\n")
+    return True
+
+
+def reject(folder: Path, day: date, profile: Profile, verdict: Verdict) -> Path:
+    """Keep the profile of a candidate that was not accepted, for people to look at; LATEST stays where it is."""
+    path = folder / REJECTED / f"{day}.json"
+    gates = [asdict(result) for result in verdict.results]
+    files.write_text(path, manifests.dump({"day": day, "gates": gates, "profile": profile.facts()}))
+    return path
+
+
+def _day(version: str) -> str:
+    return version[:10]
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a version is there with every byte it had when it was published."""
+    try:
+        manifests.verify(path, manifests.read(path))
+    except UserError:
+        return False
+    return True
+
+
+def _write(place: Path, day: date, table: pa.Table, facts: Facts, profile: Profile, verdict: Verdict) -> dict[str, Any]:
+    """Write all files of the version into `place`; returns the manifest."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    rows = {split: pc.equal(table["split"], split) for split in facts.splits}
+    counts = {split: pc.sum(mask).as_py() or 0 for split, mask in rows.items()}
+    for split, mask in rows.items():
+        path = place / f"{split}.parquet"
+        pq.write_table(table.filter(mask).combine_chunks(), path, compression="zstd", row_group_size=_ROW_GROUP)
+    manifest: dict[str, Any] = {
+        "format": manifests.FORMAT,
+        "day": day,
+        "project": facts.project,
+        "description": facts.description,
+        "owner": facts.owner,
+        "license": facts.license,
+        "classes": list(facts.classes),
+        "consensus": facts.consensus_words,
+        "statuses": list(facts.statuses),
+        "splits": dict(facts.splits),
+        "code_version": facts.code_version,
+        "project_file_sha256": facts.project_file_sha256,
+        "guideline_version": facts.guideline_version,
+        "counts": {"rows": len(table), "by_split": counts, "by_status": _value_counts(table["status"])},
+        "schema": [_column(field) for field in table.schema],
+        "profile": profile.facts(),
+        "gates": [asdict(result) for result in verdict.results],
+        "kpis": facts.kpis.filter(pc.equal(facts.kpis["dimension"], "all")).to_pylist(),
+        "lineage": facts.landings.sort_by([("day", "ascending"), ("landed_file", "ascending")]).to_pylist(),
+    }
+    manifest = manifests.plain(manifest)
+    (place / "README.md").write_text(render_card(manifest), encoding="utf-8")
+    manifest["files"] = {
+        file.name: {"bytes": file.stat().st_size, "sha256": files.sha256(file), "rows": counts.get(file.stem)}
+        for file in sorted(place.iterdir())
+    }
+    manifest["version"] = manifests.name_of(manifest)
+    (place / manifests.MANIFEST).write_text(manifests.dump(manifest), encoding="utf-8")
+    return manifest
+
+
+def _value_counts(column: Any) -> dict[str, int]:
+    return {one["values"]: one["counts"] for one in sorted(column.value_counts().to_pylist(), key=str)}
+
+
+def _column(field: Any) -> dict[str, str]:
+    return {"name": field.name, "type": str(field.type), "meaning": COLUMNS.get(field.name, "declared item field")}

@@ -1,0 +1,267 @@
+"""The report's labels: who confuses what, agreement by class, annotators, doubted labels, the queue.
+
+Facts for the templates; no markup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from label_pipeline.report import words
+from label_pipeline.report.data import ReportData
+from label_pipeline.report.marks import level
+
+MATRIX_CLASSES = 12
+CLASSES_SHOWN = 40
+PAIRS_SHOWN = 3
+ITEMS_A_PAIR = 4
+ANNOTATORS_SHOWN = 30
+ISSUES_SHOWN = 12
+QUEUE_SHOWN = 20
+
+_REST = "others"
+
+IntArray = npt.NDArray[np.int64]
+
+
+class Labels:
+    """Votes and consensus of the day as aligned codes; everything below reads them."""
+
+    def __init__(self, data: ReportData) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self.data, self.votes = data, data.votes
+        ids = pa.array(self.votes.items).cast(pa.string())
+        rows = pc.index_in(ids, data.consensus["item_id"].combine_chunks())
+        label = data.consensus["label"].take(rows)
+        codes = pc.fill_null(pc.index_in(label, pa.array(data.classes, pa.string())), -1)
+        self.ids, self.consensus = ids, np.asarray(codes.to_numpy(), dtype=np.int64)
+
+    @cached_property
+    def confusion(self) -> IntArray:
+        """Annotations by consensus label of their item (rows) and answer (columns), (n_classes, n_classes)."""
+        k = len(self.data.classes)
+        truth = self.consensus[self.votes.item]
+        known = truth >= 0
+        cells = np.bincount(truth[known] * k + self.votes.label[known], minlength=k * k)
+        return cells.reshape(k, k).astype(np.int64)
+
+    def votes_on(self, item_id: str) -> str:
+        """`3 say cat, 1 says dog`: the annotations on an item."""
+        items = self.votes.items
+        wanted = item_id if items.dtype == object else items.dtype.type(item_id)
+        at = int(np.searchsorted(items, wanted))
+        if at == len(items) or items[at] != wanted:
+            return ""
+        given = self.votes.label[self.votes.offsets[at] : self.votes.offsets[at + 1]]
+        codes, counts = np.unique(given, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        return ", ".join(
+            f"{counts[i]} {'says' if counts[i] == 1 else 'say'} {self.data.classes[codes[i]]}" for i in order
+        )
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The confusion matrix as shown: `rows` of (class, annotations, cells), a cell being (shade, percent, words)."""
+
+    names: list[str]
+    rows: list[tuple[str, str, list[tuple[str, str, str]]]]
+    cut: bool
+
+
+def matrix(labels: Labels) -> Matrix:
+    """Row by row, what annotators answered where the consensus is that class; many classes: the most confused."""
+    table, names = labels.confusion, list(labels.data.classes)
+    cut = len(names) > MATRIX_CLASSES
+    if cut:
+        wrong = table.sum(axis=0) + table.sum(axis=1) - 2 * np.diag(table)
+        kept = np.sort(np.argsort(-wrong, kind="stable")[: MATRIX_CLASSES - 1])
+        group = np.full(len(names), len(kept))
+        group[kept] = np.arange(len(kept))
+        folded = np.zeros((len(kept) + 1, len(kept) + 1), dtype=np.int64)
+        np.add.at(folded, (group[:, None], group[None, :]), table)
+        table, names = folded, [names[i] for i in kept] + [_REST]
+    totals = table.sum(axis=1)
+    shares = table / np.maximum(totals, 1)[:, None]
+    errors = shares[~np.eye(len(names), dtype=bool)].max(initial=0.0)
+    rows = []
+    for i, name in enumerate(names):
+        cells = [
+            (
+                f"d{level(shares[i, j])}" if i == j else f"e{level(shares[i, j], errors)}",
+                _short_percent(shares[i, j]),
+                f"{words.count(table[i, j])} of {words.count(totals[i])} annotations say {names[j]}",
+            )
+            for j in range(len(names))
+        ]
+        rows.append((name, words.count(totals[i]), cells))
+    return Matrix(names, rows, cut)
+
+
+def _short_percent(share: float) -> str:
+    return "" if share == 0 else "<1" if share < 0.01 else f"{100 * share:.0f}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two classes taken for each other, with the items most evenly split between them."""
+
+    first: str
+    second: str
+    words: str
+    items: list[str]
+
+
+def pairs(labels: Labels) -> list[Pair]:
+    """The pairs with most annotations against the consensus."""
+    table, names = labels.confusion, labels.data.classes
+    both = np.triu(table + table.T, k=1)
+    order = np.argsort(-both, axis=None, kind="stable")[:PAIRS_SHOWN]
+    found = []
+    for a, b in zip(*np.unravel_index(order, both.shape), strict=True):
+        if both[a, b] == 0:
+            break
+        total = int(table[[a, b]].sum())
+        share = words.percent(both[a, b] / max(total, 1))
+        text = (
+            f"{words.plural(int(both[a, b]), 'annotation')} of {words.count(total)} on items of these two say the other"
+            f" one ({share}). “{names[b]}” where the consensus is “{names[a]}”: {words.count(table[a, b])};"
+            f" “{names[a]}” where it is “{names[b]}”: {words.count(table[b, a])}."
+        )
+        found.append(Pair(names[a], names[b], text, _split_between(labels, int(a), int(b))))
+    return found
+
+
+def _split_between(labels: Labels, a: int, b: int) -> list[str]:
+    """Items with answers of both classes: the most answers of the rarer one first."""
+    votes = labels.votes
+    of_a, of_b = (np.bincount(votes.item[votes.label == code], minlength=votes.n_items) for code in (a, b))
+    rarer = np.minimum(of_a, of_b)
+    split = np.flatnonzero(rarer)
+    order = split[np.argsort(-rarer[split], kind="stable")][:ITEMS_A_PAIR]
+    return [labels.ids[int(i)].as_py() for i in order]
+
+
+def by_class(labels: Labels) -> list[dict[str, Any]]:
+    """One row a class, least agreement first: size, agreement, confidence, disputes, doubted labels, KPIs."""
+    data, table = labels.data, labels.confusion
+    consensus = data.consensus.select(["label", "confidence", "status"]).filter(data.consensus["label"].is_valid())
+    disputed = consensus.append_column("disputed", _equal(consensus["status"], "disputed"))
+    grouped = disputed.group_by("label", use_threads=False).aggregate(
+        [("confidence", "mean"), ("disputed", "mean"), ("label", "count")]
+    )
+    figures = {row["label"]: row for row in grouped.to_pylist()}
+    issues = data.label_issues.filter(data.label_issues["is_issue"])["given_label"].value_counts().to_pylist()
+    doubted = {row["values"]: row["counts"] for row in issues}
+    labelled = max(len(consensus), 1)
+    rows = []
+    for code, name in enumerate(data.classes):
+        figure, answers = figures.get(name, {}), int(table[code].sum())
+        n = int(figure.get("label_count", 0))
+        rows.append(
+            {
+                "name": name,
+                "items": n,
+                "share": n / labelled,
+                "agreement": table[code, code] / answers if answers else None,
+                "confidence": figure.get("confidence_mean"),
+                "disputed": figure.get("disputed_mean"),
+                "doubted": doubted.get(name, 0) / n if n else None,
+                "kpis": [],
+            }
+        )
+    _add_class_kpis(data, rows)
+    rows.sort(key=lambda row: (row["agreement"] is None, row["agreement"] or 0.0))
+    return rows[:CLASSES_SHOWN]
+
+
+def class_kpis(data: ReportData) -> list[str]:
+    """Names of the KPIs that are measured by class."""
+    per_class = data.kpis.filter(_equal(data.kpis["dimension"], "class"))
+    return sorted(set(per_class["kpi"].to_pylist()))
+
+
+def _add_class_kpis(data: ReportData, rows: list[dict[str, Any]]) -> None:
+    found = {
+        (row["kpi"], row["member"]): row
+        for row in data.kpis.filter(_equal(data.kpis["dimension"], "class")).to_pylist()
+    }
+    for row in rows:
+        for kpi in class_kpis(data):
+            one, shown = found.get((kpi, row["name"]), {}), words.FORMATS[data.text_of(kpi).unit]
+            interval = f"{shown(one.get('ci_low'))} to {shown(one.get('ci_high'))}"
+            row["kpis"].append((shown(one.get("value")), interval if words.known(one.get("ci_low")) else ""))
+
+
+def _equal(column: Any, value: str) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.equal(column, value)
+
+
+@dataclass(frozen=True)
+class Annotators:
+    """Annotators as shown, flagged ones first, then by the lower end of their quality; `more` are left out."""
+
+    rows: list[dict[str, Any]]
+    more: int
+    flagged: int
+
+
+def annotators(data: ReportData) -> Annotators:
+    """Who labels well, as pseudonyms, each figure with its interval."""
+    frame = data.annotator_quality.to_pandas()
+    frame["flagged"] = [len(flags) > 0 for flags in frame["flags"]]
+    frame["sure"] = frame["quality_low"].fillna(frame["quality"])
+    frame = frame.sort_values(["flagged", "sure", "annotator_id"], ascending=[False, True, True])
+    rows = frame.head(ANNOTATORS_SHOWN).astype(object).to_dict("records")
+    return Annotators(rows, max(len(frame) - ANNOTATORS_SHOWN, 0), int(frame["flagged"].sum()))
+
+
+@dataclass(frozen=True)
+class Issues:
+    """Labels that a model doubts: the least likely first, and how many of each kind there are."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    kinds: list[tuple[str, int]]
+
+
+def issues(labels: Labels) -> Issues:
+    """The top label issues with the annotations behind them."""
+    table = labels.data.label_issues
+    found = table.filter(table["is_issue"])
+    kinds = [(row["values"], row["counts"]) for row in found["kind"].value_counts().to_pylist()]
+    top = found.sort_by([("label_quality", "ascending"), ("item_id", "ascending")]).slice(0, ISSUES_SHOWN).to_pylist()
+    rows = [{**row, "votes": labels.votes_on(row["item_id"])} for row in top]
+    return Issues(rows, len(found), sorted(kinds, key=lambda kind: (-kind[1], kind[0])))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The relabel queue: its head, and how much there is by route."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    tonight: int
+    routes: list[dict[str, Any]]
+
+
+def queue(labels: Labels) -> Queue:
+    """The items most worth another label."""
+    table = labels.data.relabel_queue
+    head = table.sort_by("rank").slice(0, QUEUE_SHOWN).to_pylist()
+    routes = table.select(["route", "within_budget"]).to_pandas().groupby("route")["within_budget"].agg(["size", "sum"])
+    by_route = [
+        {"route": route, "n": int(row["size"]), "tonight": int(row["sum"])}
+        for route, row in routes.sort_values("size", ascending=False, kind="stable").iterrows()
+    ]
+    rows = [{**row, "votes": labels.votes_on(row["item_id"])} for row in head]
+    return Queue(rows, len(table), sum(row["tonight"] for row in by_route), by_route)

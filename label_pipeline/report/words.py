@@ -1,0 +1,72 @@
+"""Numbers and times as people read them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MISSING = "–"
+
+
+def known(value: Any) -> bool:
+    """Whether there is a number at all."""
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def count(value: Any) -> str:
+    """A whole number: 1,204."""
+    return f"{int(value):,}" if known(value) else MISSING
+
+
+def percent(value: Any) -> str:
+    """A share: 93.1 %, with a digit after the point where it tells something."""
+    if not known(value):
+        return MISSING
+    digits = 0 if value in (0, 1) else 1
+    return f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def duration(seconds: Any) -> str:
+    """Seconds in their two largest units: 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h."""
+    if not known(seconds):
+        return MISSING
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    steps = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+    large, name, small, rest = next(step for step in steps if seconds >= step[0])
+    more = int(seconds % large // small)
+    return f"{int(seconds // large)} {name}" + (f" {more} {rest}" if more else "")
+
+
+def number(value: Any) -> str:
+    """A plain number with three digits that count: 0.712, 12.3, 1,204."""
+    if not known(value):
+        return MISSING
+    return count(round(value)) if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+
+
+def hours(value: Any) -> str:
+    """Hours as a duration."""
+    return duration(3600 * value if known(value) else None)
+
+
+FORMATS = {"share": percent, "count": count, "seconds": duration, "hours": hours, "number": number}
+
+
+def change(before: Any, after: Any, unit: str) -> str:
+    """The difference with its sign: `+1.2 points` for shares; empty where one side is missing or nothing moved."""
+    if not known(before) or not known(after):
+        return ""
+    step = after - before
+    if unit == "share":
+        shown, moved = f"{100 * abs(step):.1f} points", abs(step) >= 0.0005
+    elif unit == "number":
+        shown, moved = number(round(abs(step), 3)), abs(step) >= 0.0005
+    else:
+        shown, moved = FORMATS[unit](abs(step)), step != 0
+    return ("+" if step > 0 else "−") + shown if moved else "unchanged"
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """`1 item`, `2 items`."""
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"

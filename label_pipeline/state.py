@@ -1,0 +1,108 @@
+"""The state at the end of a day: newest version of every answer and item, from the lake's partitions.
+
+An answer's newest version is the one given last; at equal times the one that landed last. Of several answers
+of one annotator on one item the newest counts. Adjudicators decide; they do not vote.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PREDICTIONS, Table
+from label_pipeline.lake import Lake
+from label_pipeline.project import Project
+from label_pipeline.sources.text import json_key
+from label_pipeline.sql import connect, file_list, identifier
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+NEWEST = "annotated_at DESC NULLS LAST, landed_day DESC, event_id"
+
+
+def current_events(lake: Lake, day: date, people: pd.DataFrame) -> pa.Table:
+    """The newest version of every answer as of `day`, whatever its status, with group, role and landed_day.
+
+    Sorted by item, annotator and event. `people` is the roster.
+    """
+    with connect() as con:
+        con.register("roster", people)
+        return con.sql(
+            f"""
+            WITH versions AS (
+                SELECT * EXCLUDE (day), day AS landed_day FROM {_partitions(con, lake, ANNOTATION_EVENTS, day)}
+                QUALIFY row_number() OVER (PARTITION BY source, annotation_id ORDER BY
+                    annotated_at DESC NULLS LAST, day DESC, event_id) = 1
+            )
+            SELECT v.*, coalesce(r."group", 'unknown') AS "group", coalesce(r.role, 'annotator') AS role
+            FROM versions v LEFT JOIN roster r USING (annotator_id)
+            ORDER BY item_id, annotator_id, event_id
+            """
+        ).to_arrow_table()
+
+
+def counted(events: pa.Table) -> pa.Table:
+    """The votes among current events: submitted, by no adjudicator, one an item and annotator, in the same order."""
+    with connect() as con:
+        con.register("events", events)
+        return con.sql(
+            f"""
+            SELECT * FROM events WHERE status = 'submitted' AND role <> 'adjudicator'
+            QUALIFY row_number() OVER (PARTITION BY item_id, annotator_id ORDER BY {NEWEST}) = 1
+            ORDER BY item_id, annotator_id
+            """
+        ).to_arrow_table()
+
+
+def current_items(lake: Lake, project: Project, day: date) -> pa.Table:
+    """The newest version of every item as of `day`: item_id, payload, arrived_at, landed_day (the first one).
+
+    One more text column for each slice of the project. Sorted by item.
+    """
+    slices = "".join(
+        f", coalesce(payload ->> {json_key(name)}, '') AS {identifier('slice_' + name)}"
+        for name in project.items.slices
+    )
+    with connect() as con:
+        return con.sql(
+            f"""
+            WITH versions AS (
+                SELECT item_id, payload, arrived_at, day, min(day) OVER (PARTITION BY item_id) AS landed_day
+                FROM {_partitions(con, lake, ITEMS, day)}
+                QUALIFY row_number() OVER (
+                    PARTITION BY item_id ORDER BY payload = '{{}}', day DESC, landed_file DESC) = 1
+            )
+            SELECT item_id, payload, arrived_at, landed_day{slices} FROM versions ORDER BY item_id
+            """
+        ).to_arrow_table()
+
+
+def current_predictions(lake: Lake, day: date) -> pa.Table:
+    """The newest landed probabilities of every item and model as of `day`: item_id, model, probabilities."""
+    with connect() as con:
+        return con.sql(
+            f"""
+            SELECT item_id, model, probabilities FROM {_partitions(con, lake, LANDED_PREDICTIONS, day)}
+            QUALIFY row_number() OVER (PARTITION BY item_id, model ORDER BY day DESC, landed_file DESC) = 1
+            ORDER BY item_id, model
+            """
+        ).to_arrow_table()
+
+
+def _partitions(con: Any, lake: Lake, table: Table, day: date) -> str:
+    """SQL for all rows of a table up to `day`, with the column `day`; a project without any has none."""
+    files = lake.files(table, day)
+    if files:
+        source = f"read_parquet({file_list(files)}, hive_partitioning = true)"
+        return f"(SELECT * EXCLUDE (project, day), day::DATE AS day FROM {source})"
+    con.register("nothing", table.empty())
+    return "(SELECT *, NULL::DATE AS day FROM nothing)"
+
+
+def json_values(payload: Any, field: str) -> list[Any]:
+    """One field of each item's payload, parsed; None where it is absent."""
+    import json
+
+    return [json.loads(text).get(field) for text in payload.to_pylist()]

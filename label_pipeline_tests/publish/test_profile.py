@@ -1,0 +1,95 @@
+import pyarrow as pa
+import pytest
+
+from label_pipeline.publish.candidate import candidate
+from label_pipeline.publish.profile import TOTALS, profile
+from label_pipeline_tests.publish.tables import CLASSES, DAY, SPLITS, consensus, gold, issues, items, landings
+
+VOTED = consensus(
+    [
+        ("a", "cat", 0.9, "accepted"),
+        ("b", "cat", 0.7, "accepted"),
+        ("c", "dog", 0.8, "accepted"),
+        ("d", None, 0.0, "unlabelled"),
+        ("e", "dog", 0.8, "accepted"),
+    ]
+)
+GOLD = gold([("e", "cat", "evaluation")])
+NOISE = issues([("a", "cat", 0.2, True), ("b", "cat", 0.9, False), ("c", "dog", 0.9, False)])
+
+
+def build():
+    return candidate(VOTED, items({"a": "{}"}), NOISE, GOLD, classes=CLASSES, splits=SPLITS, day=DAY)
+
+
+def totals(table, **changes):
+    options = {
+        "consensus": VOTED,
+        "gold": GOLD,
+        "landings": landings(),
+        "classes": CLASSES,
+        "splits": SPLITS,
+        "day": DAY,
+    }
+    return profile(table, **(options | changes)).totals.iloc[0].to_dict()
+
+
+def test_totals_by_hand():
+    """Loss: a gate that looks at a number which means something else."""
+    seen = totals(build())
+    assert set(seen) == set(TOTALS)
+    assert (seen["items"], seen["labelled"], seen["rows"], seen["learning_rows"]) == (5, 4, 4, 3)
+    assert seen["coverage"] == pytest.approx(3 / 4)
+    assert seen["min_class_share"] == pytest.approx(1 / 3)
+    assert seen["issue_share"] == pytest.approx(1 / 3)
+    assert seen["mean_confidence"] == pytest.approx(0.8)
+    assert (seen["evaluation_gold"], seen["gold_leak"], seen["false_gold"]) == (1, 0, 0)
+    assert (seen["landed"], seen["unaccounted"], seen["quarantined_share"]) == (10, 0, 0.1)
+    assert (seen["repeated_items"], seen["unlabelled_rows"]) == (0, 0)
+
+
+def test_classes_by_hand():
+    classes = profile(
+        build(), consensus=VOTED, gold=GOLD, landings=landings(), classes=(*CLASSES, "fox"), splits=SPLITS, day=DAY
+    ).classes.set_index("class")
+    assert classes["learning_rows"].to_dict() == {"cat": 2, "dog": 1, "fox": 0}
+    assert classes["test_rows"].to_dict() == {"cat": 1, "dog": 0, "fox": 0}
+    assert classes["issues"].to_dict() == {"cat": 1, "dog": 0, "fox": 0}
+    assert classes.loc["cat", "mean_confidence"] == pytest.approx(0.8)
+
+
+def changed(table, column, values):
+    at = table.schema.get_field_index(column)
+    return table.set_column(at, column, pa.array(values, table.schema.field(column).type))
+
+
+def test_every_kind_of_damage_shows():
+    """Loss: a fault of the pipeline that no number shows, so that no gate can stop it."""
+    table = build()
+    everywhere_train = changed(table, "split", ["train"] * 4)
+    assert totals(everywhere_train)["gold_leak"] == 1
+    assert totals(changed(table, "split", ["test"] * 4))["false_gold"] == 3
+    assert totals(changed(table, "label", ["cat", "cat", "dog", "dog"]))["false_gold"] == 1
+    assert totals(changed(table, "label", ["cat", None, "fox", "cat"]))["unlabelled_rows"] == 2
+    assert totals(pa.concat_tables([table, table]))["repeated_items"] == 4
+    assert totals(table, landings=landings(landed=11))["unaccounted"] == 1
+    assert totals(table, classes=(*CLASSES, "fox"))["missing_classes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "error"),
+    [([0.5, 0.6], 0.1), ([1.0], 1.0), (None, 1.0), ([float("nan"), 0.5], 1.0), ([0.5, 0.25, 0.25], 1.0)],
+)
+def test_probabilities_that_are_none(row, error):
+    """Loss: soft labels that do not sum to one, or are too few, train a model on nonsense."""
+    table = build()
+    rows = [row, *table["probabilities"].to_pylist()[1:]]
+    assert totals(changed(table, "probabilities", rows))["max_sum_error"] == pytest.approx(error)
+
+
+def test_an_empty_candidate_has_numbers_for_every_gate():
+    """Loss: NaN in the profile of an empty night passes a gate that ignores missing values."""
+    empty = build().slice(0, 0)
+    seen = totals(empty, consensus=VOTED.slice(0, 0), gold=gold([]), landings=landings().slice(0, 0))
+    assert all(value == value and value is not None for value in seen.values())
+    assert (seen["coverage"], seen["missing_classes"], seen["learning_rows"]) == (0, 2, 0)
