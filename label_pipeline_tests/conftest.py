@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first call of a compiled loop takes seconds; no example is slow because of what it holds.
+settings.register_profile("label_pipeline", deadline=None, print_blob=True)
+settings.load_profile("label_pipeline")
 
 os.environ.setdefault("LABEL_PIPELINE_KEY", "a key for tests only, never for people's data")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")

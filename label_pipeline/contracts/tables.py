@@ -247,15 +247,17 @@ ANNOTATOR_QUALITY = Table(
 
 LABEL_ISSUES = Table(
     "label_issues",
-    "How likely an item's label is right, given a model.",
+    "How likely an item's label is right, given a model; and items that stand twice or apart.",
     ("item_id",),
     (
         _c("item_id", "text", "the thing labelled"),
         _c("given_label", "text", "consensus label"),
-        _c("suggested_label", "text", "the model's choice"),
-        _c("label_quality", "float", "label quality score, 0 to 1"),
-        _c("is_issue", "flag", "cleanlab finds it mislabelled"),
-        _c("kind", "text", "label, near duplicate or outlier; empty when no issue"),
+        _n("suggested_label", "text", "the model's choice, or what most of the item's near duplicates say"),
+        _n("label_quality", "float", "label quality score, 0 to 1; empty without a model"),
+        _c("is_issue", "flag", "cleanlab finds it mislabelled, or near duplicates carry different labels"),
+        _n("kind", "text", "label, near duplicate (labels differ) or outlier; empty for none"),
+        _n("duplicate_set", "integer", "a number shared by near duplicates; empty for none"),
+        _n("outlier_score", "float", "0 to 1, low stands apart; empty without features"),
     ),
 )
 

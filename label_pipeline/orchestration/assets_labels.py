@@ -246,34 +246,48 @@ def _posterior(desk: Desk, day: date, votes: Any) -> Any:
 
 
 def _issues(desk: Desk, day: date) -> Made:
-    from label_pipeline.noise.issues import label_noise
+    from label_pipeline.noise.table import label_issues
 
-    consensus = desk.frame(CONSENSUS_LABELS, day)
-    probabilities = _aligned(desk, day, desk.items(day))
+    items, consensus = desk.items(day), desk.frame(CONSENSUS_LABELS, day)
+    probabilities = _aligned(desk, day, items)
     if probabilities is None:
         return Made(rows={"label_issues": LABEL_ISSUES.empty()}, words="No model to compare labels with.")
-    classes = np.array(desk.project.labels.classes, dtype=object)
+    classes = list(desk.project.labels.classes)
     labels = pd.Categorical(consensus["label"], categories=classes).codes.astype(np.int64)
-    noise = label_noise(labels, probabilities, list(classes))
-    judged = ~np.isnan(noise.quality)
-    frame = pd.DataFrame(
-        {
-            "item_id": consensus["item_id"][judged],
-            "given_label": consensus["label"][judged],
-            "suggested_label": classes[noise.suggested[judged]],
-            "label_quality": noise.quality[judged],
-            "is_issue": noise.is_issue[judged],
-            "kind": np.where(noise.is_issue[judged], "label", ""),
-        }
+    report = label_issues(
+        consensus["item_id"].to_numpy(), labels, probabilities, classes, features=_neighbourhood(desk, items)
+    )
+    frame = report.table.assign(
+        # An outlier is worth a look, but says nothing against its label.
+        is_issue=report.table["kind"].isin(["label", "near duplicate"]),
+        duplicate_set=report.table["duplicate_set"].astype("Int64").replace(-1, pd.NA),
+        outlier_score=report.table["outlier_score"] if report.neighbours else np.nan,
     )
     found = frame[frame["is_issue"]].sort_values("label_quality").head(10).to_dict("records")
+    listed = [f"- {r['item_id']}: {r['given_label']}, perhaps {r['suggested_label']} ({r['kind']})" for r in found]
     return Made(
         rows={"label_issues": frame},
-        figures={"labelled": float(len(frame)), "issues": float(frame["is_issue"].sum())},
-        words=noise.note
-        or "\n".join(f"- {r['item_id']}: {r['given_label']}, perhaps {r['suggested_label']}" for r in found),
-        plot=partial(_histogram, noise.quality[judged], "Label quality scores"),
+        figures={
+            "labelled": float(len(frame)),
+            "issues": float(frame["is_issue"].sum()),
+            "near_duplicates": float((frame["kind"] == "near duplicate").sum()),
+            "outliers": float((frame["kind"] == "outlier").sum()),
+        },
+        words="\n".join([*report.notes, *listed]),
+        plot=partial(_histogram, frame["label_quality"].dropna().to_numpy(), "Label quality scores"),
     )
+
+
+def _neighbourhood(desk: Desk, items: Any) -> Any:
+    """The baseline's features as points in which near duplicates lie together; None without a baseline or Datalab."""
+    from label_pipeline.noise.neighbours import available
+    from label_pipeline.noise.out_of_fold import standardised, text_features
+
+    base = desk.project.predictions.baseline
+    if base is None or not available():
+        return None
+    values = json_values(items["payload"], base.text or base.features or "")
+    return text_features(values) if base.text else standardised(_matrix(values))
 
 
 # --- the relabel queue

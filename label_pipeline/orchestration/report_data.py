@@ -74,12 +74,8 @@ def report_data(desk: Desk, day: date, accepted: Mapping[date, str]) -> ReportDa
 
 
 def _kpi_text(kpi: Kpi) -> KpiText:
-    units: dict[str, Unit] = {
-        "share": "share",
-        "seconds": "seconds",
-        "hours": "hours",
-        **dict.fromkeys(COUNTED, "count"),
-    }
+    units: dict[str, Unit] = {"share": "share", "seconds": "seconds", "hours": "hours"}
+    unit = units.get(kpi.unit, "count" if kpi.unit in COUNTED else "number")
     better = "" if kpi.better == "neither" else kpi.better
     return KpiText(kpi.name.replace("_", " ").capitalize(), unit, kpi.meaning, better)
 
