@@ -77,11 +77,12 @@ def _encode(column: Any, name: str) -> tuple[IntArray, Any]:
     import pyarrow.compute as pc
 
     try:
-        if isinstance(column, pa.ChunkedArray):
+        if isinstance(column, (pa.Array, pa.ChunkedArray)):
+            column = pa.chunked_array([column]) if isinstance(column, pa.Array) else column
             if pa.types.is_dictionary(column.type):
                 column = column.cast(column.type.value_type)
             encoded = column.dictionary_encode().unify_dictionaries()
-            chunks = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
+            chunks = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
             codes = np.concatenate([*chunks, np.empty(0, dtype=np.int32)])
             values = encoded.chunk(0).dictionary if chunks else pa.array([], column.type)
         else:

@@ -14,6 +14,7 @@ from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
 from label_pipeline.clock import last_night, parse_day
 from label_pipeline.commands.home import dagster_home
 from label_pipeline.errors import UserError
+from label_pipeline.files import sweep
 from label_pipeline.folders import DataFolder
 from label_pipeline.project import Project, load_project, project_names
 
@@ -92,13 +93,18 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date) -> i
     import dagster as dg
 
     from label_pipeline.orchestration.build import build_definitions
+    from label_pipeline.orchestration.running import process_tags, require_idle
     from label_pipeline.orchestration.triggers import job_name, range_tags
 
     job = build_definitions(folder).resolve_job_def(job_name(project.project))
     with dg.DagsterInstance.get() as instance:
+        for run_id in require_idle(instance, project.project):
+            print(f"{project.project}: cleared run {run_id[:8]}, whose process is gone", file=sys.stderr)
+        for place in (*folder.lake.glob(f"*/project={project.project}"), folder.published(project.project)):
+            sweep(place)  # nobody else writes here now
         result = job.execute_in_process(
             instance=instance,
-            tags=range_tags(first, last),
+            tags=range_tags(first, last) | process_tags(),
             raise_on_error=False,
             run_config={"loggers": {"console": {}}},  # naming it puts the project's own logger in its place
         )
