@@ -138,7 +138,9 @@ def ten_million(quick: bool) -> None:
         found = measured("crowdlab", inputs)
         print(f"  {found['n']:,.0f} annotations; one pass over CROWDLAB's inputs {found['stream']:.3f} s")
         times = found["cpu"] / (3 * found["stream"])
-        bound(f"CROWDLAB {found['cpu']:.2f} s, against three such passes", times, 8, "times")
+        # A first fit also pays for memory the system has not handed out yet; the passes are over memory in use.
+        what = f"CROWDLAB {found['cpu']:.2f} CPU s (the first fit {found['first']:.2f}), against three such passes"
+        bound(what, times, 8, "times")
         bound("CROWDLAB, peak memory", found["peak"], 1.5, "GB")
         found = measured("dawid_skene", inputs)
         bound("Dawid–Skene, 10 iterations", found["cpu"], 10, "CPU s")
@@ -223,7 +225,7 @@ def measure_crowdlab(inputs: Path, _: int) -> Figures:
     for _round in range(3 if votes.n > 20_000_000 else 7):
         stream.append(cpu_seconds(lambda: [array.sum() for array in arrays]))
         cpu.append(cpu_seconds(lambda: CROWDLAB().fit(votes, probabilities=model)))
-    return {"stream": min(stream), "cpu": min(cpu), "peak": peak(), "n": votes.n}
+    return {"stream": min(stream), "cpu": min(cpu), "first": cpu[0], "peak": peak(), "n": votes.n}
 
 
 def measure_dawid_skene(inputs: Path, _: int) -> Figures:

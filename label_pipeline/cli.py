@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -78,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return OK
     except KeyboardInterrupt:
         print("label-pipeline: interrupted; what was computed stays, the rest runs next time.", file=sys.stderr)
+        return FAULT
+    except Exception:  # Python's own exit code for it is 1, which says that a gate stopped the night
+        traceback.print_exc()
         return FAULT
     return code
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import Table
 from label_pipeline.errors import UserError
-from label_pipeline.files import replacing
+from label_pipeline.files import TEMPORARY, replacing
 from label_pipeline.folders import DataFolder
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Lake:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        files = sorted(self.path(table, day).parent.glob("*.parquet"))
+        files = _whole(self.path(table, day).parent, "*.parquet")
         if not files:
             raise UserError(
                 f"{table.name} of {day} has not been computed",
@@ -63,18 +63,20 @@ class Lake:
 
     def has(self, table: Table, day: date) -> bool:
         """Whether the day was computed."""
-        return any(self.path(table, day).parent.glob("*.parquet"))
+        return bool(_whole(self.path(table, day).parent, "*.parquet"))
 
     def days(self, table: Table) -> list[date]:
         """The days that were computed, in order."""
-        found = (p.parent.name.removeprefix("day=") for p in self._root(table).glob("day=*/*.parquet"))
+        found = (p.parent.name.removeprefix("day=") for p in _whole(self._root(table), "day=????-??-??/*.parquet"))
         return sorted({date.fromisoformat(name) for name in found})
 
     def files(self, table: Table, until: date) -> list[Path]:
         """Partition files of all days up to and including `until`, in order of days."""
         return [
-            f
-            for day in self.days(table)
-            if day <= until
-            for f in sorted(self.path(table, day).parent.glob("*.parquet"))
+            f for day in self.days(table) if day <= until for f in _whole(self.path(table, day).parent, "*.parquet")
         ]
+
+
+def _whole(folder: Path, pattern: str) -> list[Path]:
+    """Files of partitions that are there whole: what is being written, or a kill left half written, is not."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith(TEMPORARY))

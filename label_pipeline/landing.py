@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from datetime import date
@@ -29,7 +30,8 @@ def landed_files(folder: DataFolder, project: str, day: date) -> list[LandedFile
     for path in sorted(root.rglob("*")) if root.is_dir() else []:
         if path.is_symlink() or not path.is_file() or path.name.startswith((".", TEMPORARY)):
             continue
-        parts = path.relative_to(root).parts
+        # A name need not be text: bytes that are none are spelled out.
+        parts = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace").split("/")
         found.append(LandedFile(parts[0] if len(parts) > 1 else "", path, "/".join(parts)))
     return found
 
@@ -49,7 +51,8 @@ def land(folder: DataFolder, project: Project, files: list[Path], source: str, d
     """Copy files into a day's landing folder. The same file again changes nothing.
 
     Raises:
-        UserError: unknown source, a file that is not there, or another file of the same name already landed.
+        UserError: unknown source, a day outside the project, a file that is not there or whose name would hide it, or
+            another file of the same name.
     """
     if source not in project.sources:
         raise UserError(f"the project has no source '{source}'", rule="source", do=nearest(source, project.sources))
@@ -62,11 +65,19 @@ def land(folder: DataFolder, project: Project, files: list[Path], source: str, d
     missing = [f for f in files if not f.is_file()]
     if missing:
         raise UserError(f"there is no file '{missing[0]}'", do="Nothing was landed.")
+    hidden = [f.name for f in files if f.name.startswith(".")]
+    if hidden:
+        raise UserError(
+            f"'{hidden[0]}' starts with a dot and would be passed over", do="Rename it; nothing was landed."
+        )
     target = folder.landing(project.project, day) / source
-    clash = [f for f in files if (target / f.name).exists() and sha256(target / f.name) != sha256(f)]
+    first = {f.name: f for f in reversed(files)} | {
+        f.name: target / f.name for f in files if (target / f.name).exists()
+    }
+    clash = [f for f in files if first[f.name] != f and sha256(first[f.name]) != sha256(f)]
     if clash:
         raise UserError(
-            f"another file named '{clash[0].name}' has landed on {day}",
+            f"another file named '{clash[0].name}' is landed on {day}",
             rule="landing files are never changed",
             do="Rename it; nothing was landed.",
         )

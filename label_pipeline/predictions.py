@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import QUARANTINE
 from label_pipeline.landing import LandedFile
-from label_pipeline.project import Project
+from label_pipeline.project import INTEGER_ID, Project
 from label_pipeline.sources.reading import Reading
 
 if TYPE_CHECKING:
@@ -35,19 +35,23 @@ def split_predictions(
     for file, reading in readings:
         if reading.predictions is None:
             continue
-        frame = reading.predictions.to_pandas()
-        columns = {str(c).strip().casefold(): c for c in frame.columns}
-        numbers = np.full((len(frame), len(project.labels.classes)), np.nan)
+        rows, items, *others = reading.predictions.columns
+        landed_row = rows.to_numpy()
+        item = items.to_pandas().astype(object).fillna("").str.strip()
+        if project.items.ids == "integer":
+            item = item.str.replace(INTEGER_ID, r"\1", regex=True)
+        columns = dict(zip((n.strip().casefold() for n in reading.predictions.column_names[2:]), others, strict=True))
+        numbers = np.full((len(item), len(project.labels.classes)), np.nan)
         for k, name in enumerate(project.labels.classes):
             if (column := columns.get(name.strip().casefold())) is not None:
-                numbers[:, k] = pd.to_numeric(frame[column], errors="coerce")
+                numbers[:, k] = column.to_pandas()
         total = numbers.sum(axis=1)
-        usable = np.isfinite(total) & (numbers >= 0).all(axis=1) & (np.abs(total - 1) <= SUM_SLACK)
-        usable &= frame["item_id"].fillna("").str.strip().to_numpy() != ""
+        proper = np.isfinite(numbers) & (numbers >= 0)
+        usable = proper.all(axis=1) & (np.abs(total - 1) <= SUM_SLACK) & (item != "").to_numpy()
         good.append(
             pd.DataFrame(
                 {
-                    "item_id": frame["item_id"][usable].str.strip(),
+                    "item_id": item[usable],
                     "model": project.sources[file.source].model,
                     "probabilities": list(numbers[usable] / total[usable, None]),
                     "landed_file": file.name,
@@ -55,12 +59,14 @@ def split_predictions(
             )
         )
         for row in np.flatnonzero(~usable):
-            words = (
-                "a class has no number" if not np.isfinite(total[row]) else f"the probabilities sum to {total[row]:.4g}"
-            )
+            words = f"the probabilities sum to {total[row]:.4g}"
+            if not proper[row].all():
+                words = f"class '{project.labels.classes[int(proper[row].argmin())]}' has no number from 0 to 1"
+            if not item.iloc[row]:
+                words = "the item is empty"
             values: dict[str, Any] = {
                 "landed_file": file.name,
-                "landed_row": int(frame["landed_row"].iloc[row]),
+                "landed_row": int(landed_row[row]),
                 "answer": 1,
             }
             values |= {

@@ -114,4 +114,4 @@ def _rows(path: Path, where: str, needed: tuple[str, ...]) -> list[tuple[int, di
             )
         return [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
     except csv.Error as error:
-        raise UserError(f"the line cannot be read: {error}", where=f"{where}:{reader.line_num}") from None
+        raise UserError(f"the line cannot be read: {error}", where=f"{where}:{reader.line_num + 1}") from None

@@ -13,6 +13,7 @@ import yaml
 from label_pipeline.errors import UserError
 
 Path = tuple[str | int, ...]
+DEEPEST = 20  # levels; an anchor that holds its own alias has no end
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def parse(text: str, where: str) -> Document:
         ) from None
     except yaml.YAMLError as error:
         raise UserError(f"not valid YAML: {error}", where=where, do="Save the file as UTF-8 text.") from None
+    except RecursionError:
+        raise UserError("nested too deeply", where=where, do="Indent by two spaces a level.") from None
     lines: dict[Path, int] = {}
     return Document(_plain(node, (), lines, where), lines)
 
@@ -51,10 +54,15 @@ def _plain(node: yaml.Node | None, path: Path, lines: dict[Path, int], where: st
     if node is None:
         return None
     lines[path] = node.start_mark.line + 1
+    if len(path) > DEEPEST:
+        raise UserError("nested too deeply", where=f"{where}:{lines[path]}", do="Does a part contain itself?")
     if isinstance(node, yaml.MappingNode):
         plain: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key, line = str(key_node.value), key_node.start_mark.line + 1
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise UserError("a key is not a word", where=f"{where}:{line}", do="Write it as 'name: value'.")
+            key = str(key_node.value)
             if key in plain:
                 raise UserError(f"'{key}' is given twice", where=f"{where}:{line}", do="Keep one of them.")
             plain[key] = _plain(value_node, (*path, key), lines, where)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,23 +87,22 @@ def run_project(folder: DataFolder, project: Project, asked: Asked) -> int:
 
 def _execute(folder: DataFolder, project: Project, first: date, last: date) -> int:
     """Run the project's job over the days in this process."""
-    folder.dagster.mkdir(parents=True, exist_ok=True)
-    os.environ["DAGSTER_HOME"] = str(dagster_home(folder))
     import dagster as dg
 
     from label_pipeline.orchestration.build import build_definitions
-    from label_pipeline.orchestration.running import process_tags, require_idle
+    from label_pipeline.orchestration.running import host_tag, require_idle
     from label_pipeline.orchestration.triggers import job_name, range_tags
 
+    folder.dagster.mkdir(parents=True, exist_ok=True)
     job = build_definitions(folder).resolve_job_def(job_name(project.project))
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.from_config(str(dagster_home(folder))) as instance:
         for run_id in require_idle(instance, project.project):
             print(f"{project.project}: cleared run {run_id[:8]}, whose process is gone", file=sys.stderr)
         for place in (*folder.lake.glob(f"*/project={project.project}"), folder.published(project.project)):
             sweep(place)  # nobody else writes here now
         result = job.execute_in_process(
             instance=instance,
-            tags=range_tags(first, last) | process_tags(),
+            tags=range_tags(first, last) | host_tag(),
             raise_on_error=False,
             run_config={"loggers": {"console": {}}},  # naming it puts the project's own logger in its place
         )

@@ -191,18 +191,19 @@ def _labels_frame(
 ) -> pd.DataFrame:
     import pandas as pd
 
-    known = pd.DataFrame(
-        {
-            "item_id": items,
-            "label": pd.Series(labels, dtype=object),
-            "confidence": confidence,
-            "agreement": agreement,
-            "n_annotations": n_annotations,
-        }
-    )
-    if len(classes) > MOST_COLUMNS:
-        return known
-    return pd.concat([known, pd.DataFrame(probabilities, columns=[f"p_{name}" for name in classes])], axis=1)
+    shown = len(classes) if len(classes) <= MOST_COLUMNS else 0
+    # Inserting columns beside the block of probabilities copies nothing.
+    frame = pd.DataFrame(probabilities[:, :shown], columns=[f"p_{name}" for name in classes[:shown]])
+    columns = {
+        "item_id": items,
+        "label": labels,
+        "confidence": confidence,
+        "agreement": agreement,
+        "n_annotations": n_annotations,
+    }
+    for place, (name, values) in enumerate(columns.items()):
+        frame.insert(place, name, values)
+    return frame
 
 
 def _of_sets(

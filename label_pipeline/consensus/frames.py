@@ -57,7 +57,7 @@ def align_model(probabilities: Any, votes: Votes) -> tuple[FloatArray, int]:
         raise UserError(f"not all values are numbers ({error})", where="probabilities") from error
     if named != votes.classes:
         values = values[:, pd.Index(named).get_indexer(pd.Index(votes.classes))]
-    if probabilities.index.equals(pd.Index(votes.items)):
+    if np.array_equal(probabilities.index.to_numpy(), votes.items):
         return np.ascontiguousarray(values), 0
     _once(probabilities.index, "item")
     rows = probabilities.index.get_indexer(pd.Index(votes.items))

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from label_pipeline.compiled import compiled
 from label_pipeline.consensus.base import Estimator, check_gold, check_probabilities, settle
 from label_pipeline.consensus.calibration import (
     BINS,
@@ -27,7 +28,7 @@ from label_pipeline.consensus.even import log_odds
 from label_pipeline.consensus.jury import Verdict, deliberate
 from label_pipeline.consensus.methods import candidates, make
 from label_pipeline.errors import UserError
-from label_pipeline.votes import FloatArray, IntArray, Votes
+from label_pipeline.votes import AnyArray, FloatArray, IntArray, Votes
 
 ENOUGH_GOLD = 20
 """With fewer gold items than this, `auto` goes by held-out annotators alone."""
@@ -80,9 +81,7 @@ class FittedConsensus:
     @cached_property
     def agreement_(self) -> FloatArray:
         """The share of each item's annotations that give its label, (n_items,)."""
-        same = self.votes.label == self.labels_[self.votes.item]
-        given = np.bincount(self.votes.item[same], minlength=self.votes.n_items)
-        return np.asarray(given / np.maximum(self.votes.per_item, 1))
+        return cast(FloatArray, _agreement(self.votes.offsets, self.votes.label, self.labels_))
 
     @cached_property
     def confusion_(self) -> FloatArray | None:
@@ -287,3 +286,14 @@ def _gold_in_words(figures: Mapping[str, float], n: int) -> str:
         f" A blend fitted on {n} gold items is right on {figures['gold_accuracy']:.1%} of gold it was not fitted on, "
         f"with a calibration error of {figures['gold_calibration_error']:.3f}."
     )
+
+
+@compiled
+def _agreement(offsets: AnyArray, label: AnyArray, labels: AnyArray) -> AnyArray:
+    agreement = np.zeros(len(labels))
+    for i in range(len(labels)):
+        same = 0
+        for a in range(offsets[i], offsets[i + 1]):
+            same += label[a] == labels[i]
+        agreement[i] = same / max(offsets[i + 1] - offsets[i], 1)
+    return agreement

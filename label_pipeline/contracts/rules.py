@@ -9,6 +9,7 @@ found by evaluating the failed check's own expression once more.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -105,14 +106,13 @@ def answer_rules(classes: Sequence[str], day_end: datetime) -> list[Rule]:
 def failures(table: pa.Table, rules: Sequence[Rule]) -> list[Failure]:
     """Which rows break which rule, in the order of `rules`. Nothing is copied when all hold."""
     import narwhals.stable.v1 as nw
-    from pandera.errors import SchemaErrors
-    from pandera.pyarrow import Check, DataFrameSchema
 
+    pandera = _pandera()
     by_name = {rule.name: rule for rule in rules}
-    checks = [Check(lambda _, rule=rule: rule.holds(nw), native=False, name=rule.name) for rule in rules]
+    checks = [pandera.Check(lambda _, rule=rule: rule.holds(nw), native=False, name=rule.name) for rule in rules]
     try:
-        DataFrameSchema(checks=checks).validate(table, lazy=True)
-    except SchemaErrors as errors:
+        pandera.DataFrameSchema(checks=checks).validate(table, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
         frame = nw.from_native(table, eager_only=True)
         broken = {}
         for error in errors.schema_errors:
@@ -124,28 +124,39 @@ def failures(table: pa.Table, rules: Sequence[Rule]) -> list[Failure]:
     return []
 
 
+def _pandera() -> Any:
+    """pandera for Arrow tables.
+
+    Where the variable is unset, importing pandera makes pyarrow drop the offset of every time that comes later.
+    """
+    os.environ.setdefault("PYARROW_IGNORE_TIMEZONE", "")
+    import pandera.pyarrow
+
+    return pandera.pyarrow
+
+
 def table_schema(table: Table, classes: Sequence[str] = ()) -> Any:
     """The pandera schema of a table: columns, types, keys, and the values its columns may have."""
-    from pandera.pyarrow import Check, Column, DataFrameSchema
-
     from label_pipeline.contracts.tables import arrow_types
 
+    pandera = _pandera()
+    check = pandera.Check
     share = {"confidence", "agreement", "label_quality", "quality", "gold_accuracy", "weight", "too_fast_share"}
     within: dict[str, list[Any]] = {
-        "status": [Check.isin(list(_statuses(table)))] if _statuses(table) else [],
-        "label": [Check.isin(list(classes))] if classes else [],
-        "given_label": [Check.isin(list(classes))] if classes else [],
+        "status": [check.isin(list(_statuses(table)))] if _statuses(table) else [],
+        "label": [check.isin(list(classes))] if classes else [],
+        "given_label": [check.isin(list(classes))] if classes else [],
     }
     within["suggested_label"] = within["voted_label"] = within["label"]
     columns = {
-        c.name: Column(
+        c.name: pandera.Column(
             arrow_types()[c.kind],
-            [*within.get(c.name, []), *([Check.in_range(0, 1)] if c.name in share else [])],
+            [*within.get(c.name, []), *([check.in_range(0, 1)] if c.name in share else [])],
             nullable=c.nullable,
         )
         for c in table.columns
     }
-    return DataFrameSchema(columns, strict=True, unique=list(table.key), name=table.name)
+    return pandera.DataFrameSchema(columns, strict=True, unique=list(table.key), name=table.name)
 
 
 def _statuses(table: Table) -> tuple[str, ...]:
@@ -155,12 +166,11 @@ def _statuses(table: Table) -> tuple[str, ...]:
 def broken_contract(table: Table, rows: pa.Table, classes: Sequence[str] = ()) -> list[str]:
     """What a table breaks of its contract, in words; empty when it holds."""
     import pyarrow.compute as pc
-    from pandera.errors import SchemaErrors
 
     broken = []
     try:
         table_schema(table, classes).validate(rows, lazy=True)
-    except SchemaErrors as errors:
+    except _pandera().errors.SchemaErrors as errors:
         broken = [
             f"{table.name}.{e.schema.name or ''}: {e.check or e.reason_code}: {str(e)[:200]}"
             for e in errors.schema_errors

@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.ingest.read import Read
 from label_pipeline.privacy.pseudonyms import pseudonyms
-from label_pipeline.project import Project
+from label_pipeline.project import INTEGER_ID, Project
 from label_pipeline.sources.reading import Reading, answer_schema, broken_schema, item_schema
+from label_pipeline.sources.text import trimmed
 from label_pipeline.sql import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NO_VALUE = ("nan", "NaN", "None", "null", "NULL", "<NA>")  # what programs write into a text for "nothing here"
+
 
 def load_answers(con: Any, project: Project, reads: Sequence[Read], secret: bytes) -> None:
-    """Tables `answers` (with source and file), `aliases` and `people` in the connection."""
+    """Tables `answers` (with source and file), `meanings` of labels and `people` in the connection.
+
+    Labels and people are looked up as they were written, and compared in Python, so that the project file's checks,
+    the roster and the gold seeds all see case and white space alike.
+    """
     import pyarrow as pa
 
     def labelled(table: pa.Table, source: str, file: str) -> pa.Table:
@@ -40,23 +47,34 @@ def load_answers(con: Any, project: Project, reads: Sequence[Read], secret: byte
         con.register("incoming", pa.concat_tables([labelled(schema.empty_table(), "", ""), *parts]))
         con.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM incoming")
         con.unregister("incoming")
-    written = {c.strip().casefold(): c for c in project.labels.classes}
-    written |= {a.strip().casefold(): c for a, c in project.labels.aliases.items()}
-    con.register("incoming", pa.table({"written": list(written), "class": list(written.values())}))
-    con.execute("CREATE TEMP TABLE aliases AS SELECT * FROM incoming")
-    con.unregister("incoming")
-    pairs = con.execute("SELECT DISTINCT source, trim(annotator) FROM answers WHERE trim(annotator) <> ''").fetchall()
-    named = pseudonyms(pairs, secret)
-    rows = {"source": [s for s, _ in named], "identity": [i for _, i in named], "annotator_id": list(named.values())}
-    con.register("incoming", pa.table(rows, pa.schema([(n, pa.string()) for n in rows])))
-    con.execute("CREATE TEMP TABLE people AS SELECT * FROM incoming")
-    con.unregister("incoming")
+
+    def lookup(name: str, rows: dict[str, list[str]]) -> None:
+        con.register("incoming", pa.table(rows, pa.schema([(n, pa.string()) for n in rows])))
+        con.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM incoming")
+        con.unregister("incoming")
+
+    classes = project.labels.by_word
+    labels = [s for (s,) in con.execute("SELECT DISTINCT label FROM answers WHERE label IS NOT NULL").fetchall()]
+    known = [s for s in labels if s.strip().casefold() in classes]
+    lookup("meanings", {"label": known, "class": [classes[s.strip().casefold()] for s in known]})
+    people = con.execute("SELECT DISTINCT source, annotator FROM answers WHERE annotator IS NOT NULL").fetchall()
+    people = [(source, written) for source, written in people if written.strip() and written.strip() not in NO_VALUE]
+    named = pseudonyms({(source, written.strip()) for source, written in people}, secret)
+    lookup(
+        "people",
+        {
+            "source": [source for source, _ in people],
+            "annotator": [written for _, written in people],
+            "annotator_id": [named[source, written.strip()] for source, written in people],
+        },
+    )
 
 
 def item_sql(project: Project, column: str) -> str:
     """SQL that normalises an item id: outer spaces off, and `1905.0` to `1905` where ids are integers."""
-    trimmed = f"nullif(trim({column}), '')"
-    return f"regexp_replace({trimmed}, '^([0-9]+)\\.0+$', '\\1')" if project.items.ids == "integer" else trimmed
+    nothing = ", ".join(literal(word) for word in NO_VALUE)
+    text = f"CASE WHEN {trimmed(column)} NOT IN ({nothing}) THEN {trimmed(column)} END"
+    return f"regexp_replace({text}, {literal(INTEGER_ID)}, '\\1')" if project.items.ids == "integer" else text
 
 
 def time_sql(column: str) -> str:
@@ -69,10 +87,14 @@ def time_sql(column: str) -> str:
     zone = f"regexp_extract({column}, ' ([A-Z]{{3}}) ', 1)"
     plain = f"try_strptime(regexp_replace({column}, ' [A-Z]{{3}} ', ' '), '%a %b %d %H:%M:%S %Y')"
     mturk = f"timezone('UTC', {plain} + to_hours(CASE {zone} {hours} END))"
-    # 1e11 seconds is the year 5138: a larger number is no time in seconds.
-    epoch = f"CASE WHEN abs(try_cast({column} AS DOUBLE)) < 1e11 THEN to_timestamp(try_cast({column} AS DOUBLE)) END"
-    iso = f"CASE WHEN isfinite(try_cast({column} AS TIMESTAMPTZ)) THEN try_cast({column} AS TIMESTAMPTZ) END"
-    return f"coalesce({iso}, {mturk}, {epoch})"
+    seconds = f"try_cast({column} AS DOUBLE)"
+    epoch = f"CASE WHEN {seconds} BETWEEN 0 AND 1e10 THEN to_timestamp({seconds}) END"
+    return f"coalesce(try_cast({column} AS TIMESTAMPTZ), {mturk}, {epoch})"
+
+
+def plausible(time: str) -> str:
+    """SQL that passes on a time from 1990 to 2199: year 1 and 1970 are what tools write for "none"."""
+    return f"CASE WHEN {time} BETWEEN TIMESTAMPTZ '1990-01-01 00:00Z' AND '2199-12-31 00:00Z' THEN {time} END"
 
 
 def clean(con: Any, project: Project) -> None:
@@ -92,21 +114,23 @@ def clean(con: Any, project: Project) -> None:
     con.execute(
         f"""
         CREATE TEMP TABLE cleaned AS
-        WITH cleaned AS (
+        WITH timed AS (
+            SELECT * REPLACE ({plausible("started")} AS started, {plausible("finished")} AS finished) FROM timed
+        ), cleaned AS (
             SELECT t.source, t.landed_file, t.landed_row, t.answer, {item_sql(project, "t.item_id")} AS item_id,
-                   p.annotator_id, a.class AS label, nullif(trim(t.label), '') AS label_raw, t.status,
+                   p.annotator_id, m.class AS label, {trimmed("t.label")} AS label_raw, t.status,
                    coalesce(t.is_gold_check, false) AS is_gold_check, t.started AS started_at,
                    t.finished AS annotated_at, t.annotated_at AS annotated_at_raw,
-                   (nullif(trim(t.annotated_at), '') IS NOT NULL AND t.finished IS NULL)
-                   OR (nullif(trim(t.started_at), '') IS NOT NULL AND t.started IS NULL) AS time_unreadable,
-                   CASE WHEN nullif(trim(t.duration_s), '') IS NOT NULL
-                        THEN coalesce(try_cast(t.duration_s AS DOUBLE), -1)
+                   CASE WHEN {trimmed("t.annotated_at")} IS NOT NULL AND t.finished IS NULL THEN t.annotated_at
+                        WHEN {trimmed("t.started_at")} IS NOT NULL AND t.started IS NULL THEN t.started_at
+                        END AS time_unread,
+                   contains(concat(t.item_id, t.annotator, t.annotation_id), chr(0)) AS damaged,
+                   CASE WHEN {trimmed("t.duration_s")} IS NOT NULL
+                        THEN CASE WHEN isfinite(try_cast(t.duration_s AS DOUBLE)) THEN t.duration_s::DOUBLE ELSE -1 END
                         WHEN t.duration_source = 'accept_submit'
                         THEN epoch(t.finished) - epoch(t.started) END AS duration_s,
-                   t.duration_source, t.batch_id, nullif(trim(t.annotation_id), '') AS given_id
-            FROM timed t
-            LEFT JOIN people p ON p.source = t.source AND p.identity = trim(t.annotator)
-            LEFT JOIN aliases a ON a.written = lower(trim(t.label))
+                   t.duration_source, t.batch_id, {trimmed("t.annotation_id")} AS given_id
+            FROM timed t LEFT JOIN people p USING (source, annotator) LEFT JOIN meanings m USING (label)
         )
         SELECT *, coalesce(given_id, substr(sha256(concat_ws(chr(31), item_id, annotator_id)), 1, 24)) AS annotation_id
         FROM cleaned

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PREDICTIONS, LANDINGS, QUARANTINE
 from label_pipeline.files import sha256
-from label_pipeline.ingest.clean import clean, item_sql, load_answers, time_sql
+from label_pipeline.ingest.clean import clean, item_sql, load_answers, plausible, time_sql
 from label_pipeline.ingest.judge import judge
-from label_pipeline.ingest.known import Known, load_known, split_duplicates, vanished
+from label_pipeline.ingest.known import Known, load_known, restore, set_reused_aside, split_duplicates, vanished
 from label_pipeline.ingest.read import Read, read_file
 from label_pipeline.landing import LandedFile
 from label_pipeline.predictions import split_predictions
 from label_pipeline.project import Project
 from label_pipeline.sources.reading import Reading
+from label_pipeline.sources.text import json_key
 from label_pipeline.sql import connect, literal
 
 if TYPE_CHECKING:
@@ -36,12 +37,13 @@ class Ingested:
 
 
 def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: Known, secret: bytes) -> Ingested:
-    """All tables of one landing day. The order of files and of rows does not matter.
+    """All tables of one landing day. The order of files does not matter, nor that of answers in a file; of several
+    payloads or predictions of one item the last row of the last file counts.
 
     `secret` is the pseudonym key. A file that cannot be read is one quarantined row, and stops no other.
     """
     with connect() as con:
-        reads = [read_file(con, project, file) for file in files]
+        reads = [read_file(project, file) for file in sorted(files, key=lambda file: file.name)]
         predictions, bad = split_predictions(project, [(r.file, r.reading) for r in reads if r.reading is not None])
         load_answers(con, project, reads, secret)
         clean(con, project)
@@ -49,6 +51,8 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
         con.register("bad_predictions", QUARANTINE.conform(bad))
         con.execute("INSERT INTO quarantine SELECT * FROM bad_predictions")
         load_known(con, known)
+        set_reused_aside(con)
+        restore(con, project)
         split_duplicates(con, project, day)
         vanished(con, project, reads)
         return Ingested(
@@ -63,18 +67,20 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
 def _items(con: Any, project: Project, reads: Sequence[Read]) -> pa.Table:
     """New versions of items: a payload not seen before; an empty payload only for an item not known at all."""
     arrived = project.items.arrived_at
-    when = time_sql(f"(payload ->> {literal('$.' + arrived)})") if arrived else "NULL::TIMESTAMPTZ"
+    when = time_sql(f"(payload ->> {json_key(arrived)})") if arrived else "NULL::TIMESTAMPTZ"
     con.execute(f"SET TimeZone = {literal(project.timezone)}")
     table = con.sql(
         f"""
         WITH named AS (
             SELECT {item_sql(project, "item_id")} AS id, payload, landed_file, landed_row FROM seen_items
         ), whole AS (
-            SELECT DISTINCT ON (id) id AS item_id, payload, landed_file FROM named WHERE id IS NOT NULL
-            ORDER BY id, payload = '{{}}', landed_file DESC, landed_row DESC
+            SELECT DISTINCT ON (id) id AS item_id, payload, landed_file FROM named
+            WHERE id IS NOT NULL AND NOT contains(id, chr(0))
+            ORDER BY id, payload = '{{}}', landed_file DESC, landed_row DESC, payload
         )
-        SELECT item_id, payload, {when} AS arrived_at, substr(sha256(payload), 1, 16) AS content_hash, landed_file
-        FROM whole
+        SELECT item_id, payload, {plausible("arrived_at")} AS arrived_at,
+               substr(sha256(payload), 1, 16) AS content_hash, landed_file
+        FROM (SELECT *, {when} AS arrived_at FROM whole)
         WHERE (item_id, substr(sha256(payload), 1, 16)) NOT IN (SELECT (item_id, content_hash) FROM known_items)
           AND NOT (payload = '{{}}' AND item_id IN (SELECT item_id FROM known_items))
         """
@@ -91,7 +97,8 @@ def _account(con: Any, reads: Sequence[Read], predictions: pd.DataFrame) -> dict
 
     found = per_file("SELECT landed_file, count(*) FROM answers GROUP BY landed_file")
     broken = per_file("SELECT landed_file, count(*) FROM broken GROUP BY landed_file")
-    accepted = per_file("SELECT landed_file, count(*) FROM events WHERE status <> 'deleted' GROUP BY landed_file")
+    # Row 0 is what has vanished: no row of the file.
+    accepted = per_file("SELECT landed_file, count(*) FROM events WHERE landed_row > 0 GROUP BY landed_file")
     quarantined = per_file("SELECT landed_file, count(*) FROM quarantine GROUP BY landed_file")
     duplicates = per_file("SELECT landed_file, count(*) FROM duplicates GROUP BY landed_file")
     extra = predictions.duplicated(["item_id", "model"], keep="last")
@@ -101,7 +108,7 @@ def _account(con: Any, reads: Sequence[Read], predictions: pd.DataFrame) -> dict
     return {
         "landed_file": names,
         "source": [r.file.source for r in reads],
-        "sha256": [sha256(r.file.path) for r in reads],
+        "sha256": [_digest(r.file) for r in reads],
         "bytes": [r.file.path.stat().st_size for r in reads],
         "landed": [
             found.get(r.file.name, 0) + broken.get(r.file.name, 0) + _prediction_rows(r.reading) + (r.reading is None)
@@ -112,6 +119,14 @@ def _account(con: Any, reads: Sequence[Read], predictions: pd.DataFrame) -> dict
         "duplicates": [duplicates.get(n, 0) for n in names],
         "problem": [r.problem.text() if r.problem else None for r in reads],
     }
+
+
+def _digest(file: LandedFile) -> str:
+    """The file's checksum; empty where it may not be read, which its problem says already."""
+    try:
+        return sha256(file.path)
+    except OSError:
+        return ""
 
 
 def _prediction_rows(reading: Reading | None) -> int:

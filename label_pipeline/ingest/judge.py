@@ -12,6 +12,29 @@ from label_pipeline.ingest.read import Read
 from label_pipeline.project import Project
 
 
+def shown(value: str, longest: int = 80) -> str:
+    """SQL for a value as quarantine shows it: cut, and without e-mail addresses that slipped into a wrong column."""
+    return f"left(regexp_replace({value}, '[^\\s@]+@[^\\s@]+', '[e-mail]', 'g'), {longest})"
+
+
+# The pseudonym and the declared parts of the answer, nothing else of the row.
+RAW = (
+    "json_object("
+    + ", ".join(
+        f"'{name}', {shown(column, 200)}"
+        for name, column in {
+            "annotation_id": "annotation_id",
+            "item_id": "item_id",
+            "annotator_id": "annotator_id",
+            "label": "label_raw",
+            "status": "status",
+            "annotated_at": "annotated_at_raw",
+        }.items()
+    )
+    + ")::VARCHAR"
+)
+
+
 def judge(con: Any, project: Project, day: date, reads: Sequence[Read]) -> None:
     """Tables `quarantine` and `accepted`: the first broken rule of a row is its reason."""
     import numpy as np
@@ -34,20 +57,17 @@ def judge(con: Any, project: Project, day: date, reads: Sequence[Read]) -> None:
         }
     )
     con.register("rules", names)
-    # `raw` holds the pseudonym and the declared parts of the answer, nothing else of the row.
+    value = """CASE "column" WHEN 'label_raw' THEN label_raw WHEN 'time_unread' THEN time_unread
+        WHEN 'annotated_at' THEN annotated_at::VARCHAR WHEN 'started_at' THEN started_at::VARCHAR
+        WHEN 'status' THEN status END"""
     con.execute(
-        """
+        f"""
         CREATE TEMP TABLE quarantine AS
         SELECT landed_file, landed_row, answer, source, rule, "column",
-               words || coalesce(': ''' || left(CASE "column" WHEN 'label_raw' THEN label_raw
-                   WHEN 'annotated_at_raw' THEN annotated_at_raw
-                   WHEN 'annotated_at' THEN annotated_at::VARCHAR WHEN 'started_at' THEN started_at::VARCHAR
-                   WHEN 'status' THEN status END, 80) || '''', '') AS reason,
-               json_object('annotation_id', annotation_id, 'item_id', item_id, 'annotator_id', annotator_id,
-                   'label', label_raw, 'status', status, 'annotated_at', annotated_at_raw)::VARCHAR AS raw
+               words || coalesce(': ''' || {shown(value)} || '''', '') AS reason, {RAW} AS raw
         FROM judged JOIN rules USING (reason)
         UNION ALL
-        SELECT landed_file, landed_row, 0, source, 'line_unreadable', '', reason, '{}' FROM broken
+        SELECT landed_file, landed_row, 0, source, 'line_unreadable', '', reason, '{{}}' FROM broken
         """
     )
     con.execute("CREATE TEMP TABLE accepted AS SELECT * EXCLUDE (reason) FROM judged WHERE reason < 0")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.landing import LandedFile
 from label_pipeline.project import Project
 from label_pipeline.sources import adapter
 from label_pipeline.sources.reading import Reading
-from label_pipeline.sql import literal
+from label_pipeline.sql import connect, literal
+
+DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +24,73 @@ class Read:
     problem: UserError | None
 
 
-def read_file(con: Any, project: Project, file: LandedFile) -> Read:
-    """Read one file; what is wrong with it is its problem, not an exception, so that no other file stops."""
+def read_file(project: Project, file: LandedFile) -> Read:
+    """Read one file; what is wrong with it is its problem, not an exception, so that no other file stops.
+
+    Each file has a connection of its own, so that nothing one leaves behind meets the next.
+    """
+    import duckdb
+
     source = project.sources.get(file.source)
     try:
         if source is None:
-            raise UserError(
-                f"'{file.source}' is no source of the project",
-                rule="source_unknown",
-                do=nearest(file.source, project.sources),
-            )
-        con.execute(f"SET TimeZone = {literal(source.timezone)}")
-        return Read(file, adapter(source.format)(con, file.path, source, project.items.fields), None)
+            words = f"'{file.source}' is no source of the project" if file.source else "it lies in no source's folder"
+            raise UserError(words, rule="source_unknown", do=nearest(file.source, project.sources))
+        if not str(file.path).isprintable():
+            raise UserError("the file's name has signs that are no text", rule="file_unreadable", do="Rename it.")
+        with connect() as con:
+            con.execute(f"SET TimeZone = {literal(source.timezone)}")
+            reading = adapter(source.format)(con, file.path, source, project.items.fields)
+        _not_too_deep(reading)
+        return Read(file, reading, None)
     except UserError as error:
         return Read(file, None, error)
-    except Exception as error:
-        # DuckDB's own errors on a broken file: its first line says what and where. Anything else is a bug.
-        if type(error).__module__.split(".")[0] not in ("duckdb", "_duckdb"):
-            raise
-        words = str(error).split("\n")[0].replace(str(file.path), file.name)
-        format_name = source.format if source else ""
-        return Read(
-            file, None, UserError(words, rule="file_unreadable", do=f"It must be {format_name}; land it again, whole.")
-        )
-    finally:
-        con.execute("SET TimeZone = 'UTC'")
+    except (duckdb.Error, OSError, UnicodeError) as error:
+        if isinstance(
+            error,
+            duckdb.ParserException
+            | duckdb.BinderException
+            | duckdb.CatalogException
+            | duckdb.ResourceInUseException
+            | duckdb.OutOfMemoryException
+            | duckdb.InterruptException
+            | duckdb.FatalException,
+        ):
+            raise  # our SQL, or this machine: the file is not to blame
+        words = _words(error).replace(str(file.path), file.name)
+        do = f"It must be {source.format if source else 'readable'}; land it again, whole."
+        return Read(file, None, UserError(words, rule="file_unreadable", do=do))
+
+
+def _words(error: Exception) -> str:
+    """What an error says in its first line, without what stood in the file: that may be people's data."""
+    first = re.split(r"\n|: Input: |: value \"|  Input: \"", str(error))[0].strip(" .")
+    return re.sub(r"^[A-Z][\w ]* Error: ", "", first) or type(error).__name__
+
+
+def _not_too_deep(reading: Reading) -> None:
+    """Refuse items nested so deeply that Python's JSON reader could not take them in again.
+
+    Raises:
+        UserError: names the row.
+    """
+    import pyarrow.compute as pc
+
+    payload = reading.items["payload"]
+    brackets = pc.add(pc.count_substring(payload, "["), pc.count_substring(payload, "{"))
+    for row in reading.items.filter(pc.greater(brackets, DEEPEST)).to_pylist():
+        if _depth(row["payload"]) > DEEPEST:
+            raise UserError(
+                f"the item of row {row['landed_row']} is nested deeper than {DEEPEST} levels",
+                rule="nested_too_deep",
+                do="Flatten its fields, or do not declare them.",
+            )
+
+
+def _depth(text: str) -> int:
+    """How deeply the lists and objects of a JSON text are nested."""
+    deepest = level = 0
+    for sign in re.findall(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', text):
+        level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(sign, 0)
+        deepest = max(deepest, level)
+    return deepest

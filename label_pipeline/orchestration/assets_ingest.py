@@ -138,6 +138,7 @@ def _gold(desk: Desk, day: date) -> Made:
     )
     now = in_force(update.frame, day)
     conflicts = update.conflicts
+    said = [f"{day}, item {c['item_id']}: {c['words']}" for c in conflicts.to_dict("records")]
     return Made(
         rows={"gold_set": update.frame},
         figures={
@@ -147,9 +148,7 @@ def _gold(desk: Desk, day: date) -> Made:
             "conflicts": float(len(conflicts)),
         },
         plot=partial(_gold_plot, desk, now["label"].tolist()),
-        checks={
-            "gold_consistent": Check(conflicts.empty, "; ".join(conflicts["words"].head(10)) if len(conflicts) else "")
-        },
+        checks={"gold_consistent": Check(not said, "\n".join(said[:10]))},
     )
 
 

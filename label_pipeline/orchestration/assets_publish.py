@@ -37,7 +37,9 @@ from label_pipeline.orchestration.table_assets import (
     Output,
     asset_key,
     days_of,
+    op_name,
     partitions,
+    pool_name,
     table_step,
 )
 from label_pipeline.publish.acceptance import GateResult, Policy, judge
@@ -159,16 +161,22 @@ def _split_plot(table: "pa.Table") -> bytes:
 def _training_set(desk: Desk) -> dg.AssetsDefinition:
     project = desk.project
 
-    @dg.asset(
-        key=asset_key(project.project, "training_set"),
-        deps=[asset_key(project.project, "candidate")],
+    @dg.multi_asset(
+        name=op_name(project.project, "training_set"),
+        specs=[
+            dg.AssetSpec(
+                asset_key(project.project, "training_set"),
+                deps=[asset_key(project.project, "candidate")],
+                description="What training jobs read: an immutable version a night, and LATEST, which moves only if "
+                "the gates hold.",
+                group_name="publish",
+                owners=[project.owner],
+                kinds={"parquet"},
+            )
+        ],
         partitions_def=partitions(desk),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="publish",
-        owners=[project.owner],
-        kinds={"parquet"},
-        pool=f"project_{project.project}",
-        description="What training jobs read: an immutable version a night, and LATEST. Moves only if the gates hold.",
+        pool=pool_name(project.project),
     )
     def training_set(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         try:
@@ -248,16 +256,21 @@ def _last_day_asset(desk: Desk, name: str, words: str, kinds: set[str], make: An
     """An asset that is made once a run, for its last day."""
     project = desk.project
 
-    @dg.asset(
-        key=asset_key(project.project, name),
-        deps=[asset_key(project.project, "candidate"), asset_key(project.project, "quarantine")],
+    @dg.multi_asset(
+        name=op_name(project.project, name),
+        specs=[
+            dg.AssetSpec(
+                asset_key(project.project, name),
+                deps=[asset_key(project.project, "candidate"), asset_key(project.project, "quarantine")],
+                description=words,
+                group_name="publish",
+                owners=[project.owner],
+                kinds=kinds,
+            )
+        ],
         partitions_def=partitions(desk),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="publish",
-        owners=[project.owner],
-        kinds=kinds,
-        pool=f"project_{project.project}",
-        description=words,
+        pool=pool_name(project.project),
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         try:

@@ -11,7 +11,8 @@ from label_pipeline.folders import DataFolder
 from label_pipeline.orchestration import assets_ingest, assets_kpis, assets_labels, assets_publish
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.progress import progress_logger
-from label_pipeline.orchestration.table_assets import asset_key
+from label_pipeline.orchestration.running import killed_runs
+from label_pipeline.orchestration.table_assets import asset_key, op_name
 from label_pipeline.orchestration.triggers import landing_sensor, nightly_job, nightly_schedule
 from label_pipeline.project import load_project, project_names
 
@@ -25,7 +26,7 @@ def build_definitions(folder: DataFolder) -> dg.Definitions:
         assets=[asset for part in parts for asset in part.assets],
         jobs=[job for part in parts for job in part.jobs],
         schedules=[nightly_schedule(desk, job) for part in parts for desk, job in part.running],
-        sensors=[landing_sensor(desk, job) for part in parts for desk, job in part.running],
+        sensors=[killed_runs, *(landing_sensor(desk, job) for part in parts for desk, job in part.running)],
         executor=dg.in_process_executor,
         loggers={"console": progress_logger},
     )
@@ -56,11 +57,16 @@ class _Project:
 def _broken(name: str, message: str) -> dg.AssetsDefinition:
     """The stand-in for a project whose file cannot be read: it says what is wrong, and fails when run."""
 
-    @dg.asset(
-        key=asset_key(name, "project_file"),
-        description=f"This project does not run: its file has a mistake.\n\n{message}",
-        group_name="broken_projects",
-        kinds={"yaml"},
+    @dg.multi_asset(
+        name=op_name(name, "project_file"),
+        specs=[
+            dg.AssetSpec(
+                asset_key(name, "project_file"),
+                description=f"This project does not run: its file has a mistake.\n\n{message}",
+                group_name="broken_projects",
+                kinds={"yaml"},
+            )
+        ],
     )
     def project_file() -> None:
         raise dg.Failure(message, allow_retries=False)

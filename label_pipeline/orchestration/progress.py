@@ -11,7 +11,9 @@ class _OwnWords(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         meta = getattr(record, "dagster_meta", {}) or {}
-        return not meta.get("dagster_event")
+        # One failed step makes a line for each of the ten steps that wait for it.
+        waits = str(meta.get("orig_message")).startswith("Dependencies for step ")
+        return not meta.get("dagster_event") and not waits
 
 
 class _Plain(logging.Formatter):

@@ -70,6 +70,16 @@ def asset_key(project: str, name: str) -> dg.AssetKey:
     return dg.AssetKey([project, name])
 
 
+def op_name(project: str, name: str) -> str:
+    """The name of what makes a project's asset: Dagster's own would be one for `a-b` and `a_b`."""
+    return f"{project}__{name}".replace("-", "__")
+
+
+def pool_name(project: str) -> str:
+    """The pool of a project's steps: two runs of it never write together."""
+    return f"project_{project}"
+
+
 def partitions(desk: Desk) -> dg.DailyPartitionsDefinition:
     """The project's landing days. Today counts too: whoever cannot wait for the night may run it."""
     project = desk.project
@@ -95,7 +105,7 @@ def table_step(
     project = desk.project.project
 
     @dg.multi_asset(
-        name=f"{project}__{outputs[0].name}".replace("-", "__"),
+        name=op_name(project, outputs[0].name),
         specs=[_spec(desk, output, group, after, kinds) for output in outputs],
         check_specs=[
             *(_contract_spec(project, output) for output in outputs),
@@ -106,7 +116,7 @@ def table_step(
         ],
         partitions_def=partitions(desk),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=f"project_{project}",
+        pool=pool_name(project),
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
         yield from _run(context, desk, outputs, compute, checks)

@@ -12,7 +12,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from label_pipeline.clock import last_night, now
-from label_pipeline.contracts.tables import LANDINGS
+from label_pipeline.contracts.tables import GATES, LANDINGS
 from label_pipeline.landing import landed_days, landed_files
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import partitions
@@ -43,8 +43,8 @@ def nightly_job(desk: Desk, assets: Sequence[dg.AssetsDefinition]) -> Unresolved
 
 
 def first_missing(desk: Desk) -> date:
-    """The first day of the project that was never computed."""
-    done = set(desk.lake.days(LANDINGS))
+    """The first day of the project that was never computed to the end, which is its gates."""
+    done = set(desk.lake.days(GATES))
     day = desk.project.start
     while day in done:
         day += timedelta(days=1)
@@ -68,7 +68,7 @@ def nightly_schedule(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.Schedu
         if last < project.start:
             return dg.SkipReason(f"project {project.project} starts on {project.start}")
         first = min(first_missing(desk), last)
-        if project.end and tick > project.end + timedelta(days=1) and desk.lake.has(LANDINGS, project.end):
+        if project.end and tick > project.end + timedelta(days=1) and first_missing(desk) > project.end:
             return dg.SkipReason(f"project {project.project} ended on {project.end}, and all its days were run")
         return dg.RunRequest(run_key=f"{project.project}-{tick}", tags=range_tags(first, last))
 
@@ -76,7 +76,7 @@ def nightly_schedule(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.Schedu
 
 
 def landing_sensor(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """Runs days that are over again when files landed in them afterwards; today's files wait for the night."""
+    """Runs days that are over again when files landed in them afterwards; today's and last night's are the schedule's."""
     project = desk.project
 
     @dg.sensor(
@@ -90,7 +90,7 @@ def landing_sensor(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.SensorDe
         changed = [
             day
             for day in landed_days(desk.folder, project.project)
-            if project.start <= day <= last and _changed(desk, day)
+            if project.start <= day <= last and _changed(desk, day, last)
         ]
         if not changed:
             return dg.SkipReason("nothing landed in a day that is over")
@@ -106,10 +106,13 @@ def landing_sensor(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.SensorDe
     return landing
 
 
-def _changed(desk: Desk, day: date) -> bool:
-    """Whether a day's landing folder holds other files than its computed partition tells of."""
+def _changed(desk: Desk, day: date, last: date) -> bool:
+    """Whether a day's landing folder holds other files than its computed partition tells of.
+
+    The newest day that is over is not missing yet: the schedule waits until the tools have delivered it.
+    """
     if not desk.lake.has(LANDINGS, day):
-        return True
+        return day < last
     table = desk.lake.read(LANDINGS, day)
     computed = dict(zip(table["landed_file"].to_pylist(), table["bytes"].to_pylist(), strict=True))
     return computed != {f.name: f.path.stat().st_size for f in landed_files(desk.folder, desk.project.project, day)}

@@ -7,12 +7,15 @@ Several choices in one result are joined by `|`: a single-choice project has no 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from label_pipeline.errors import UserError
 from label_pipeline.project import Source
+from label_pipeline.sources.landed import file_literal, plain_text
 from label_pipeline.sources.reading import Reading, answer_schema, broken_schema, fetch, item_schema
+from label_pipeline.sources.text import json_key
 from label_pipeline.sql import literal
 
 LARGEST_TASK = 1 << 28  # bytes of one task
@@ -20,31 +23,10 @@ LARGEST_TASK = 1 << 28  # bytes of one task
 
 def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Reading:
     """Read one export. Raises UserError when it is not a JSON list of tasks."""
-    with path.open("rb") as file:
-        head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not head:
-        raise UserError("the file is empty", rule="file_empty", do="Export it again, whole.")
-    if not head.startswith(b"["):
-        raise UserError(
-            "the file is not a JSON list of tasks",
-            rule="not_label_studio_json",
-            do="Export as JSON, not JSON_MIN or CSV.",
-        )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE tasks AS SELECT row_number() OVER () AS landed_row, json AS task "
-        "FROM read_json_objects(?, format = 'array', maximum_object_size = ?)",
-        [str(path), LARGEST_TASK],
-    )
-    bad = con.execute(
-        "SELECT landed_row FROM tasks WHERE json_type(task) <> 'OBJECT' "
-        "OR coalesce(json_type(task -> 'data'), '') <> 'OBJECT' LIMIT 1"
-    ).fetchone()
-    if bad:
-        raise UserError(
-            f"task {bad[0]} has no 'data'", rule="not_label_studio_json", do="Export as JSON, not JSON_MIN or CSV."
-        )
+    with plain_text(path, source.encoding) as plain:
+        _load(con, plain)
     # A task without the item field stands for itself: its own id names the item.
-    item = f"coalesce(task -> 'data' ->> {literal('$.' + source.item[0])}, task ->> '$.id')"
+    item = "coalesce(" + "".join(f"task -> 'data' ->> {json_key(name)}, " for name in source.item) + "task ->> '$.id')"
     return Reading(
         answers=fetch(con, _answers(item), answer_schema(), [list(source.label)]),
         items=fetch(
@@ -54,6 +36,30 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
         ),
         broken=broken_schema().empty_table(),
     )
+
+
+def _load(con: Any, path: Path) -> None:
+    """Table `tasks` (landed_row, task). Raises UserError for another kind of file."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not head:
+        raise UserError("the file is empty", rule="file_empty", do="Export it again, whole.")
+    if not head.startswith(b"["):
+        raise _other("the file is not a JSON list of tasks")
+    con.execute(
+        "CREATE TEMP TABLE tasks AS SELECT row_number() OVER () AS landed_row, json AS task FROM read_json_objects("
+        f"{file_literal(path)}, format = 'array', compression = 'uncompressed', maximum_object_size = {LARGEST_TASK})"
+    )
+    for part, kinds in (("data", ("OBJECT",)), ("annotations", ("ARRAY", "NULL", ""))):
+        kind = f"coalesce(json_type(task, {json_key(part)}), '')"
+        query = f"SELECT min(landed_row) FROM tasks WHERE NOT list_contains(?, {kind})"
+        ((odd,),) = con.execute(query, [kinds]).fetchall()
+        if odd is not None:
+            raise _other(f"task {odd} has no '{part}' as the tool writes it")
+
+
+def _other(words: str) -> UserError:
+    return UserError(words, rule="not_label_studio_json", do="Export as JSON, not JSON_MIN or CSV.")
 
 
 def _answers(item: str) -> str:
@@ -68,7 +74,8 @@ def _answers(item: str) -> str:
         FROM annotations
     )
     SELECT landed_row, answer, a ->> '$.id' AS annotation_id, item_id,
-           coalesce(a ->> '$.completed_by.id', a ->> '$.completed_by') AS annotator,
+           CASE json_type(a, '$.completed_by') WHEN 'OBJECT' THEN a ->> '$.completed_by.id'
+                ELSE a ->> '$.completed_by' END AS annotator,
            coalesce(array_to_string(from_json(value -> '$.choices', '["VARCHAR"]'), '|'), value ->> '$.rating',
                     value ->> '$.number') AS label,
            CASE WHEN (a ->> '$.was_cancelled') = 'true' THEN 'skipped' ELSE 'submitted' END AS status,
@@ -83,11 +90,11 @@ def _answers(item: str) -> str:
 
 def _payload(fields: tuple[str, ...], mapping: dict[str, str]) -> str:
     """Declared fields of the task's data as JSON, in the declared order; those the task lacks are left out."""
-    parts = ", ".join(
-        f"CASE WHEN json_exists(task -> 'data', {literal('$.' + mapping.get(f, f))}) "
-        f"THEN json_object({literal(f)}, task -> 'data' -> {literal('$.' + mapping.get(f, f))}) ELSE '{{}}'::JSON END"
-        for f in fields
-    )
-    if len(fields) == 0:
-        return "'{}'"
-    return f"json_merge_patch('{{}}'::JSON, {parts})::VARCHAR"
+    parts = []
+    for field in fields:
+        key = json_key(mapping.get(field, field))
+        name = literal(json.dumps(field) + ":")
+        parts.append(
+            f"CASE WHEN json_exists(task -> 'data', {key}) THEN {name} || (task -> 'data' -> {key})::VARCHAR END"
+        )
+    return f"'{{' || concat_ws(',', {', '.join(parts)}) || '}}'" if parts else "'{}'"

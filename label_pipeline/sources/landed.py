@@ -1,91 +1,266 @@
-"""Opening CSV, JSONL and Parquet files as text columns, with every unreadable line set aside."""
+"""Opening CSV, JSONL and Parquet files as one table, with every unreadable line set aside.
+
+The table `landed_rows` names columns by their place, so that no name in a file (twice the same, in another case,
+empty, one of ours) can stand in the way; the view `landed` shows their text under the file's names, where it can.
+"""
 
 from __future__ import annotations
 
+import csv
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.errors import UserError
 from label_pipeline.project import Source
 from label_pipeline.sources.reading import broken_schema, fetch
+from label_pipeline.sources.text import json_key
 from label_pipeline.sql import identifier, literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+LONGEST_LINE = 1 << 24  # bytes
+OTHER_FILES = {
+    b"\x1f\x8b": "is compressed; land it unpacked",
+    b"PK\x03\x04": "is a zip archive or a spreadsheet; land the table in it, as text",
+    b"\x28\xb5\x2f\xfd": "is compressed; land it unpacked",
+    b"PAR1": "is a Parquet file",
+    b"\xff\xfe": "is UTF-16; set encoding: utf-16 in the project file",
+    b"\xfe\xff": "is UTF-16; set encoding: utf-16 in the project file",
+}
 
-def open_table(con: Any, path: Path, source: Source) -> tuple[list[str], pa.Table]:
-    """Load a CSV, JSONL or Parquet file as text columns into the temporary table `landed`, with `landed_row`.
 
-    Returns its columns and the lines that could not be read.
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The names of a file's columns, and SQL over the table `landed_rows` for what they hold."""
+
+    texts: dict[str, str]
+    values: dict[str, str]
+    twice: frozenset[str]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts)
+
+    def text(self, name: str) -> str:
+        """SQL for a column's text."""
+        self._once(name)
+        return self.texts[name]
+
+    def value(self, name: str) -> str:
+        """SQL for what is kept of an item: a list or a number stays one where the format has types."""
+        self._once(name)
+        return self.values[name]
+
+    def _once(self, name: str) -> None:
+        if name in self.twice:
+            raise UserError(
+                f"two columns are named '{name}'", rule="column_twice", do="Rename one of them and land the file again."
+            )
+
+
+def open_table(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table]:
+    """Load a CSV, JSONL or Parquet file into the temporary table `landed_rows`, with `landed_row` from 1.
+
+    Returns its columns and the lines that could not be read; these are counted in `landed_row` too.
 
     Raises:
         UserError: the file is empty or not of its format.
     """
+    if source.format == "parquet":
+        _not_empty(path)
+        return _load_parquet(con, path)
+    with plain_text(path, source.encoding) as plain:
+        return (_load_jsonl if source.format == "jsonl" else _load_csv)(con, plain, source)
+
+
+def file_literal(path: Path) -> str:
+    """A file's name as SQL for DuckDB's readers, which would take `*`, `?` and `[` for patterns."""
+    return literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
+
+
+def _not_empty(path: Path) -> None:
     if path.stat().st_size == 0:
         raise UserError("the file is empty", rule="file_empty", do="Land it again, whole.")
-    con.execute("DROP TABLE IF EXISTS landed")
-    loader = {"jsonl": _load_jsonl, "parquet": _load_parquet}.get(source.format, _load_csv)
-    broken = loader(con, path, source)
-    columns = [str(row[0]) for row in con.execute("DESCRIBE landed").fetchall() if row[0] != "landed_row"]
-    return columns, broken
 
 
-def _load_csv(con: Any, path: Path, source: Source) -> pa.Table:
-    con.execute("DROP TABLE IF EXISTS reject_errors")
-    con.execute("DROP TABLE IF EXISTS reject_scans")
-    # One thread keeps the order of rows; ignore_errors with store_rejects sets broken lines aside, none is lost.
-    options = (
-        f"all_varchar = true, header = true, delim = {literal(source.delimiter)}, quote = '\"', escape = '\"', "
-        f"encoding = {literal(source.encoding)}, null_padding = false, strict_mode = true, "
-        "store_rejects = true, rejects_limit = 0, max_line_size = 16777216"
+def _is_text(path: Path, encoding: str) -> None:
+    _not_empty(path)
+    with path.open("rb") as file:
+        head = file.read(1024)
+    for start, words in OTHER_FILES.items():
+        if head.startswith(start) and not (encoding == "utf-16" and "UTF-16" in words):
+            raise UserError(f"the file {words}", rule="file_unreadable")
+    if encoding != "utf-16" and b"\0" in head:
+        raise UserError("the file is binary or damaged: it holds NUL bytes", rule="file_unreadable")
+
+
+@contextmanager
+def plain_text(path: Path, encoding: str) -> Iterator[Path]:
+    """The file as UTF-8 with one kind of line end: itself, or a copy for as long as it is read.
+
+    DuckDB reads a big-endian UTF-16 file as an empty one, and stops at mixed line ends.
+
+    Raises:
+        UserError: the file is empty, or no text of this encoding; the message says what it seems to be.
+    """
+    _is_text(path, encoding)
+    if encoding == "utf-8" and _one_line_end(path):
+        yield path
+        return
+    # What is no UTF-8 passes through as it is: its lines are set aside one by one when they are read.
+    errors = "surrogateescape" if encoding == "utf-8" else "strict"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "plain"
+        try:
+            with (
+                path.open(encoding=encoding, errors=errors) as written,
+                copy.open("w", encoding="utf-8", errors=errors, newline="\n") as plain,
+            ):
+                shutil.copyfileobj(written, plain)
+        except UnicodeError as error:
+            raise UserError(f"the file is not {encoding} text: {error}", rule="file_unreadable") from None
+        yield copy
+
+
+def _one_line_end(path: Path) -> bool:
+    """Whether all lines end in LF, or all in CR LF."""
+    counts: Counter[bytes] = Counter()
+    last = b""
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            for end in (b"\r", b"\n", b"\r\n"):
+                counts[end] += chunk.count(end)
+            counts[b"\r\n"] += last == b"\r" and chunk.startswith(b"\n")
+            last = chunk[-1:]
+    return counts[b"\r"] == 0 or counts[b"\r"] == counts[b"\n"] == counts[b"\r\n"]
+
+
+def _load_csv(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table]:
+    names, skip = _header(path, source.delimiter)
+    broken = _load_lines(con, path, len(names), source.delimiter, '"', skip)
+    texts = [f"c{k}" for k in range(len(names))]
+    return _columns(con, names, texts, texts), broken
+
+
+def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
+    """The column names of a CSV and how many records its rows come after; blank lines before it are passed over."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            for count, names in enumerate(csv.reader(file, delimiter=delimiter), start=1):
+                if any(name.strip() for name in names):
+                    return [name.strip() for name in names], count
+        except csv.Error as error:
+            raise UserError(f"the first line cannot be read: {error}", rule="file_unreadable") from None
+    raise UserError("the file has no line", rule="file_empty", do="Land it again, whole.")
+
+
+def _load_jsonl(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table]:
+    import pyarrow as pa
+
+    # U+0001 cannot stand in JSON as it is: with it as delimiter every line is one value.
+    broken = _load_lines(con, path, 1, "\1", "", 0)
+    con.execute(
+        """
+        CREATE TEMP TABLE read AS
+        SELECT landed_row, c0 AS line, CASE WHEN json_type(doc) = 'OBJECT' THEN doc END AS doc
+        FROM (SELECT *, try_cast(c0 AS JSON) AS doc FROM landed_rows) WHERE trim(c0) <> ''
+        """
     )
     con.execute(
-        f"CREATE TEMP TABLE landed AS SELECT row_number() OVER () AS landed_row, * "
-        f"FROM read_csv({literal(str(path))}, {options})"
+        "CREATE OR REPLACE TEMP TABLE landed_rows AS SELECT landed_row, doc FROM read "
+        "WHERE len(json_keys(doc)) = len(list_distinct(json_keys(doc)))"
     )
-    return fetch(
+    unread = fetch(
         con,
-        "SELECT line::BIGINT AS landed_row, any_value(error_message) AS reason FROM reject_errors GROUP BY line",
+        "SELECT landed_row, CASE WHEN doc IS NULL THEN 'the line is not a JSON object' "
+        "ELSE 'a key is given twice' END AS reason FROM read ANTI JOIN landed_rows USING (landed_row)",
         broken_schema(),
     )
-
-
-def _load_parquet(con: Any, path: Path, source: Source) -> pa.Table:
-    con.execute(
-        "CREATE TEMP TABLE landed AS SELECT row_number() OVER () AS landed_row, COLUMNS(*)::VARCHAR "
-        f"FROM read_parquet({literal(str(path))})"
-    )
-    names = [str(r[0]) for r in con.execute("DESCRIBE landed").fetchall()]
-    if names[0] != "landed_row":
-        con.execute(f"ALTER TABLE landed RENAME {identifier(names[0])} TO landed_row")
-    return broken_schema().empty_table()
-
-
-def _load_jsonl(con: Any, path: Path, source: Source) -> pa.Table:
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE lines AS SELECT row_number() OVER () AS landed_row, line FROM "
-        f"read_csv({literal(str(path))}, columns = {{'line': 'VARCHAR'}}, delim = '\\1', quote = '', escape = '', "
-        f"header = false, auto_detect = false, encoding = {literal(source.encoding)}, max_line_size = 16777216)"
-    )
-    keys = {
+    keys = [
         str(r[0])
-        for r in con.execute(
-            "SELECT DISTINCT unnest(json_keys(line)) FROM lines WHERE json_valid(line) AND json_type(line) = 'OBJECT'"
-        ).fetchall()
-    }
-    columns = ", ".join(f"line ->> {literal('$.' + _json_key(k))} AS {identifier(k)}" for k in sorted(keys))
+        for r in con.execute("SELECT DISTINCT unnest(json_keys(doc)) AS key FROM landed_rows ORDER BY key").fetchall()
+    ]
+    if not keys:
+        raise UserError("no line is a JSON object", rule="file_unreadable", do="Land one object a line.")
+    texts = [f"(doc ->> {json_key(key)})" for key in keys]
+    values = [f"(doc -> {json_key(key)})" for key in keys]
+    return _columns(con, keys, texts, values), pa.concat_tables([broken, unread])
+
+
+def _load_parquet(con: Any, path: Path) -> tuple[Columns, pa.Table]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = [name.strip() for name in pq.read_schema(path).names]
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            "the file is not Parquet, or damaged", rule="file_unreadable", do="Land it again, whole."
+        ) from error
+    if not names:
+        raise UserError("the file has no column", rule="file_empty", do="Land it again, whole.")
+    places = ", ".join(f"c{k}" for k in range(len(names)))
     con.execute(
-        f"CREATE TEMP TABLE landed AS SELECT landed_row{', ' + columns if columns else ''} FROM lines "
-        "WHERE json_valid(line) AND json_type(line) = 'OBJECT'"
+        "CREATE TEMP TABLE landed_rows AS SELECT row_number() OVER () AS landed_row, * "
+        f"FROM read_parquet({file_literal(path)}, hive_partitioning = false) AS t({places})"
     )
-    return fetch(
+    kinds = [str(row[1]) for row in con.execute("DESCRIBE landed_rows").fetchall()[1:]]
+    # pandas writes NaN for "nothing here" into columns of numbers.
+    values = [
+        f"nullif(c{k}, 'nan'::{kind})" if kind in ("FLOAT", "DOUBLE") else f"c{k}" for k, kind in enumerate(kinds)
+    ]
+    return _columns(con, names, [f"({value})::VARCHAR" for value in values], values), broken_schema().empty_table()
+
+
+def _load_lines(con: Any, path: Path, width: int, delimiter: str, quote: str, skip: int) -> pa.Table:
+    """Table `landed_rows` (landed_row, c0, c1, ...) from a text file; returns the lines that could not be read."""
+    columns = ", ".join(f"'c{k}': 'VARCHAR'" for k in range(width))
+    # Nothing is detected, because a guess can pass over lines; what does not fit is set aside line by line.
+    con.execute(
+        "CREATE TEMP TABLE landed_rows AS SELECT row_number() OVER () AS landed_row, * "
+        f"FROM read_csv({file_literal(path)}, columns = {{{columns}}}, auto_detect = false, header = false, "
+        f"skip = {skip}, delim = {literal(delimiter)}, quote = {literal(quote)}, escape = {literal(quote)}, "
+        "compression = 'none', null_padding = false, strict_mode = true, store_rejects = true, rejects_limit = 0, "
+        f"max_line_size = {LONGEST_LINE})"
+    )
+    broken = fetch(
         con,
-        "SELECT landed_row, 'the line is not a JSON object' AS reason FROM lines "
-        "WHERE trim(line) <> '' AND NOT (json_valid(line) AND coalesce(json_type(line), '') = 'OBJECT')",
+        f"SELECT line - {skip} AS landed_row, min(error_message) AS reason FROM reject_errors GROUP BY line "
+        "ORDER BY landed_row",
         broken_schema(),
     )
+    if len(broken):
+        con.register("broken_lines", broken)
+        con.execute(
+            """
+            CREATE OR REPLACE TEMP TABLE landed_rows AS
+            WITH gaps AS (
+                SELECT landed_row - turn AS before, max(turn) AS lines
+                FROM (SELECT landed_row, row_number() OVER (ORDER BY landed_row) AS turn FROM broken_lines)
+                GROUP BY before
+            )
+            SELECT l.landed_row + coalesce(g.lines, 0) AS landed_row, l.* EXCLUDE (landed_row)
+            FROM landed_rows l ASOF LEFT JOIN gaps g ON l.landed_row > g.before
+            """
+        )
+        con.unregister("broken_lines")
+    return broken
 
 
-def _json_key(key: str) -> str:
-    return '"' + key.replace('"', '\\"') + '"'
+def _columns(con: Any, names: Sequence[str], texts: Sequence[str], values: Sequence[str]) -> Columns:
+    counts = Counter(names)
+    folded = Counter([name.casefold() for name in names] + ["landed_row", ""])
+    shown = [f", {t} AS {identifier(n)}" for n, t in zip(names, texts, strict=True) if folded[n.casefold()] == 1]
+    con.execute(f"CREATE TEMP VIEW landed AS SELECT landed_row{''.join(shown)} FROM landed_rows")
+    return Columns(
+        {name: text for name, text in zip(names, texts, strict=True) if name},
+        {name: value for name, value in zip(names, values, strict=True) if name},
+        frozenset(name for name, count in counts.items() if count > 1),
+    )

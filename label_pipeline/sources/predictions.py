@@ -9,18 +9,18 @@ from label_pipeline.project import Source
 from label_pipeline.sources.landed import open_table
 from label_pipeline.sources.reading import Reading, answer_schema, item_schema
 from label_pipeline.sources.wide import first_numbered
-from label_pipeline.sql import identifier
 
 
 def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Reading:
     """Read one file; the format is told by its ending (.parquet, .jsonl, else CSV)."""
     endings = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-    plain = source.model_copy(update={"format": endings.get(path.suffix, "csv")})
+    plain = source.model_copy(update={"format": endings.get(path.suffix.lower(), "csv")})
     columns, broken = open_table(con, path, plain)
-    item = first_numbered(source.item, columns, "item")[""]
-    classes = [c for c in columns if c != item]
-    numbers = ", ".join(f"try_cast({identifier(c)} AS DOUBLE) AS {identifier(c)}" for c in classes)
+    item = next(iter(first_numbered(source.item, columns, "item").values()))
+    others = [name for name in columns if name != item]
+    numbers = "".join(f", try_cast({columns.text(name)} AS DOUBLE) AS n{k}" for k, name in enumerate(others))
     probabilities = con.sql(
-        f"SELECT landed_row, {identifier(item)} AS item_id, {numbers} FROM landed ORDER BY landed_row"
+        f"SELECT landed_row, {columns.text(item)} AS item_id{numbers} FROM landed_rows ORDER BY landed_row"
     ).to_arrow_table()
-    return Reading(answer_schema().empty_table(), item_schema().empty_table(), broken, probabilities)
+    named = probabilities.rename_columns(["landed_row", "item_id", *others])
+    return Reading(answer_schema().empty_table(), item_schema().empty_table(), broken, named)

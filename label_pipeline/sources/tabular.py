@@ -1,4 +1,4 @@
-"""Plain tables (CSV, JSONL, Parquet) with a column mapping: one answer a row, or `{n}` answers a row."""
+"""Plain tables (CSV, JSONL, Parquet) with a column mapping: one answer a row, or several numbered by `<n>`."""
 
 from __future__ import annotations
 

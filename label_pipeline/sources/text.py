@@ -1,0 +1,15 @@
+"""SQL for text as files hold it: keys of any spelling, and values with white space around them."""
+
+from __future__ import annotations
+
+from label_pipeline.sql import literal
+
+
+def json_key(name: str) -> str:
+    """The right-hand side of `->` and `->>`: the key of an object, whatever signs it holds."""
+    return literal("/" + name.replace("~", "~0").replace("/", "~1"))
+
+
+def trimmed(value: str) -> str:
+    """A text without the white space around it; null where nothing is left."""
+    return f"nullif(trim({value}, e' \\t\\r\\n\\f\\v\u00a0\ufeff'), '')"

@@ -1,0 +1,120 @@
+"""Runs that are on, and runs whose process is gone: real processes, really killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from label_pipeline.commands.home import DAGSTER_YAML
+from label_pipeline.errors import UserError
+from label_pipeline.orchestration.running import _lives, end_killed_runs, host_tag, require_idle
+from label_pipeline_tests.orchestration.runs import write
+
+POOL = "project_pets"
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance with storage of its own and the pools of the command line."""
+    write(tmp_path / "dagster.yaml", DAGSTER_YAML)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        yield instance
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as running:
+        yield running
+        running.kill()
+
+
+def begin(instance: dg.DagsterInstance, pid: int, **tags: str) -> str:
+    """A run as it stands while process `pid` works on a step of the project, as the event log has it."""
+    run = instance.create_run_for_job(_job(), tags={"project": "pets", **tags})
+    instance.report_engine_event("started", run, dg._core.events.EngineEventData.in_process(pid, ["step"]))
+    instance.report_dagster_event(
+        dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name=run.job_name), run_id=run.run_id
+    )
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default(POOL)
+    storage.claim_concurrency_slot(POOL, run.run_id, "step")
+    return run.run_id
+
+
+def _job() -> dg.JobDefinition:
+    @dg.job
+    def nightly() -> None:
+        pass
+
+    return nightly
+
+
+def holders(instance: dg.DagsterInstance) -> set[str]:
+    return {slot.run_id for slot in instance.event_log_storage.get_concurrency_info(POOL).claimed_slots}
+
+
+def test_a_living_run_refuses_a_second(instance: dg.DagsterInstance, process: subprocess.Popen[bytes]) -> None:
+    """Loss: two runs of one project at once write each other's days."""
+    run_id = begin(instance, process.pid, **host_tag())
+    with pytest.raises(UserError, match=rf"a run of project pets is on: {run_id[:8]}, process {process.pid}, since"):
+        require_idle(instance, "pets")
+    assert holders(instance) == {run_id}
+    assert require_idle(instance, "toys") == []
+
+
+def test_a_killed_run_is_ended_and_its_slot_free(
+    instance: dg.DagsterInstance, process: subprocess.Popen[bytes]
+) -> None:
+    """Loss: after one power cut every night would wait for a slot that nobody gives back."""
+    run_id = begin(instance, process.pid)
+    process.send_signal(signal.SIGKILL)
+    while _state(process.pid) != "Z":  # gone, and not yet waited for by its parent: that is us
+        time.sleep(0.01)
+    assert require_idle(instance, "pets") == [run_id]
+    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE
+    assert holders(instance) == set()
+    assert require_idle(instance, "pets") == []
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_run_of_another_machine_is_left_alone(instance: dg.DagsterInstance, process: subprocess.Popen[bytes]) -> None:
+    """Loss: a process number means nothing elsewhere: a living run would be told as dead."""
+    run_id = begin(instance, process.pid, **{"label_pipeline/host": "another.example"})
+    process.kill()
+    process.wait()
+    assert end_killed_runs(instance) == []
+    assert holders(instance) == {run_id}
+
+
+def test_slots_of_a_run_that_ended_are_given_back(
+    instance: dg.DagsterInstance, process: subprocess.Popen[bytes]
+) -> None:
+    """Loss: a run told as failed by a server that was stopped right after keeps its slot for ever."""
+    run_id = begin(instance, process.pid)
+    instance.report_run_failed(instance.get_run_by_id(run_id))
+    assert end_killed_runs(instance) == []
+    assert holders(instance) == {run_id}  # its process still tidies up
+    process.kill()
+    process.wait()
+    assert end_killed_runs(instance) == []
+    assert holders(instance) == set()
+
+
+def test_a_number_given_again_is_another_process() -> None:
+    """Loss: after a restart the dead run's number is some other program's, and the night waits for that."""
+    assert _lives(os.getpid(), time.time())
+    assert not _lives(os.getpid(), time.time() - 7 * 86400)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    assert not _lives(ended.pid, time.time())
