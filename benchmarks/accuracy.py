@@ -117,6 +117,28 @@ def without_gold(cases: list[Case]) -> tuple[pd.DataFrame, pd.DataFrame, dict[st
     return pd.DataFrame(accuracy).T, pd.DataFrame(error).T, chosen
 
 
+def thinned(cases: list[Case], per_item: int, seed: int = 0) -> pd.DataFrame:
+    """The same with at most `per_item` annotations an item, drawn by a seed: as a thrifty project has them."""
+    rows = {}
+    for case in cases:
+        votes = case.votes
+        drawn = np.lexsort([np.random.default_rng(seed).random(votes.n), votes.item])
+        place = np.empty(votes.n, dtype=np.int64)
+        place[drawn] = np.arange(votes.n) - votes.offsets[votes.item]
+        thin = Case(case.name, votes.keep(place < per_item), case.truth, None)
+        rows[case.name] = {}
+        for heading in ("majority", "ds_map", "auto"):
+            accuracy, error = thin.score(methods(thin)[heading]())
+            rows[case.name] |= {heading: accuracy, f"{heading} error": error}
+    return pd.DataFrame(rows).T
+
+
+def by_jury(cases: list[Case], seeds: int) -> pd.DataFrame:
+    """Mean accuracy and calibration error of `auto` without gold, one row a seed of the jury."""
+    scores = [[case.score(fit_consensus(case.votes, seed=seed)) for case in cases] for seed in range(seeds)]
+    return pd.DataFrame(np.mean(scores, axis=1), columns=["auto", "error"]).rename_axis("seed")
+
+
 def with_gold(cases: list[Case], seeds: int) -> pd.DataFrame:
     """One row a set and seed of the gold: accuracy of majority and of auto + gold on the rest, calibration error."""
     rows = []
@@ -134,7 +156,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     here = Path(__file__).resolve().parents[2] / "shared" / "datasets"
     parser.add_argument("--datasets", type=Path, default=Path(os.environ.get("LABEL_PIPELINE_DATASETS", here)))
-    parser.add_argument("--seeds", type=int, default=5, help="how many draws of gold; the floors hold for the first")
+    parser.add_argument("--seeds", type=int, default=5, help="how many draws; the floors hold for the first")
     options = parser.parse_args()
     cases = [read(options.datasets / name) for name in SETS]
     accuracy, error, chosen = without_gold(cases)
@@ -148,6 +170,8 @@ def main() -> int:
     by_set = gold.groupby("set", sort=False)
     wide = by_set[["majority", "auto+gold", "error"]].mean()
     wide["least gain"] = by_set.apply(lambda g: (g["auto+gold"] - g["majority"]).min(), include_groups=False)
+    print("\nBy seed of the jury, without gold\n" + by_jury(cases, options.seeds).round(4).to_string())
+    print("\nThree annotations an item, without gold\n" + table(thinned(cases, 3)))
     print(f"\nWith gold for {GOLD} items, judged on the rest: mean over {options.seeds} draws of gold\n" + table(wide))
     by_seed = gold.groupby("seed")[["majority", "auto+gold", "error"]].mean()
     print("\nBy draw of gold\n" + by_seed.round(4).to_string() + "\n")

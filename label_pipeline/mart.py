@@ -34,34 +34,29 @@ EVERY_DAY = (KPIS, GATES, LANDINGS, QUARANTINE)
 def build_mart(lake: Lake, path: Path, day: date) -> dict[str, int]:
     """Build the mart as of `day` and put it in place; returns the rows of each table."""
     rows: dict[str, int] = {}
-    with replacing(path) as beside:
-        with connect() as con:
-            # 1.4's storage format: DuckDB 1.4 and newer can all read the file.
-            con.execute(f"ATTACH {literal(str(beside))} AS mart (STORAGE_VERSION 'v1.4.0')")
+    with replacing(path) as beside, connect() as con:
+        # 1.4's storage format: DuckDB 1.4 and newer can all read the file.
+        con.execute(f"ATTACH {literal(str(beside))} AS mart (STORAGE_VERSION 'v1.4.0')")
+        try:
             for table in NEWEST:
                 files = [f for f in lake.files(table, day) if f.parent.name == f"day={day}"]
-                columns = ", ".join(identifier(c) for c in table.names)
-                _create(
-                    con,
-                    table,
-                    f"SELECT DATE {literal(str(day))} AS day, {columns} FROM read_parquet({file_list(files)})",
-                )
-                rows[table.name] = con.execute(f"SELECT count(*) FROM mart.{identifier(table.name)}").fetchone()[0]
+                source = f"read_parquet({file_list(files)})"
+                rows[table.name] = _create(con, table, f"DATE {literal(str(day))}", source)
             for table in EVERY_DAY:
-                columns = ", ".join(identifier(c) for c in table.names)
                 source = f"read_parquet({file_list(lake.files(table, day))}, hive_partitioning = true)"
-                _create(con, table, f"SELECT day::DATE AS day, {columns} FROM {source}")
-                rows[table.name] = con.execute(f"SELECT count(*) FROM mart.{identifier(table.name)}").fetchone()[0]
-            con.execute("DETACH mart")
+                rows[table.name] = _create(con, table, "day::DATE", source)
+        finally:
+            con.execute("DETACH mart")  # the process's one database would keep it, and refuse the next of this name
     return rows
 
 
-def _create(con: Any, table: Table, query: str) -> None:
-    """One table of the mart, in key order, its meaning and its columns' kept as comments."""
+def _create(con: Any, table: Table, day: str, source: str) -> int:
+    """One table of the mart, in key order, its meaning and its columns' kept as comments; returns its rows."""
     name = f"mart.{identifier(table.name)}"
+    columns = ", ".join(identifier(c) for c in table.names)
     order = ", ".join(["day", *(identifier(k) for k in table.key)])
-    con.execute(f"CREATE TABLE {name} AS {query} ORDER BY {order}")
+    con.execute(f"CREATE TABLE {name} AS SELECT {day} AS day, {columns} FROM {source} ORDER BY {order}")
     con.execute(f"COMMENT ON TABLE {name} IS {literal(table.meaning)}")
     for column in table.columns:
-        comment = f"COMMENT ON COLUMN {name}.{identifier(column.name)} IS {literal(column.meaning)}"
-        con.execute(comment)
+        con.execute(f"COMMENT ON COLUMN {name}.{identifier(column.name)} IS {literal(column.meaning)}")
+    return int(con.execute(f"SELECT count(*) FROM {name}").fetchone()[0])

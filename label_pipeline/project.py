@@ -1,16 +1,15 @@
 """The project file: the one thing every user writes, typed, with a careful default for every field.
 
-Here stand its fields and their meaning (`docs/project-file.md` is the reader's view) and the messages for
-mistakes: file, line, field, nearest valid name. What the fields do is elsewhere.
+Here stand its fields, their meaning and what they must keep (`docs/project-file.md` is the reader's view). How
+mistakes are told is `project_mistakes`'; what the fields do is elsewhere.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -27,21 +26,18 @@ from pydantic_core import PydanticCustomError
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
-from label_pipeline.yaml_lines import Document, parse
+from label_pipeline.kpis.catalogue import KPIS
+from label_pipeline.project_cron import checked_cron
+from label_pipeline.project_mistakes import message
+from label_pipeline.yaml_lines import parse
 
 NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]+([_-][a-z0-9]+)*")
 OWNER = re.compile(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 SourceFormat = Literal["csv", "jsonl", "parquet", "mturk_csv", "label_studio_json", "predictions"]
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 Share = Annotated[float, Field(ge=0, le=1)]
+MOST_MISTAKES = 8  # told at once
 INTEGER_ID = r"^([0-9]+)\.0+$"  # how a program that took an id for a number writes it
-CRON = (  # each field's least and greatest number, and its names
-    (0, 59, ()),
-    (0, 23, ()),
-    (1, 31, ()),
-    (1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
-    (0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
-)
 
 
 def _wrong(words: str, *at: str) -> PydanticCustomError:
@@ -66,30 +62,8 @@ class _Part(BaseModel):
 class Schedule(_Part):
     """When the nightly run starts; a day ends at midnight of this timezone."""
 
-    cron: str = "30 2 * * *"
+    cron: Annotated[str, AfterValidator(checked_cron)] = "30 2 * * *"
     timezone: Timezone = "UTC"
-
-    @field_validator("cron")
-    @classmethod
-    def _cron(cls, value: str) -> str:
-        fields = value.split()
-        if len(fields) != 5:
-            raise ValueError(f"'{value}' is not a cron line of five fields, like '30 2 * * *'")
-        for text, (least, greatest, names) in zip(fields, CRON, strict=True):
-            if not all(_cron_part(part, least, greatest, names) for part in text.lower().split(",")):
-                raise ValueError(f"'{text}' in '{value}' is no cron field from {least} to {greatest}")
-        return value
-
-
-def _cron_part(text: str, least: int, greatest: int, names: Sequence[str]) -> bool:
-    """Whether one part of a cron field (`*`, `5`, `1-5`, `mon`, with or without `/2`) is within its range."""
-    match = re.fullmatch(r"(\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", text)
-    if not match:
-        return False
-    ends = [str(names.index(end) + least) if end in names else end for end in match.group(2, 3) if end]
-    numbers = [int(end) for end in ends if end.isascii() and end.isdigit()]
-    within = all(least <= number <= greatest for number in numbers) and numbers == sorted(numbers)
-    return len(numbers) == len(ends) and within and match.group(4) != "0"
 
 
 class Labels(_Part):
@@ -329,6 +303,9 @@ class Project(_Part):
             raise _wrong("a project needs at least one source", "sources")
         if self.end and self.end < self.start:
             raise _wrong(f"{self.end} is before start {self.start}", "end")
+        for name in self.kpis:
+            if name not in KPIS:
+                raise _wrong(f"'{name}' is no KPI. {nearest(name, KPIS)}", "kpis", name)
         base = self.predictions.baseline
         for field in (base.text, base.features) if base else ():
             if field and field not in self.items.fields:
@@ -391,11 +368,10 @@ def parse_project(text: str, where: str) -> Project:
     try:
         return Project.model_validate(document.value)
     except ValidationError as error:
-        problems = error.errors(include_url=False)
+        names = [where] + [where.rsplit("/", 1)[-1]] * (MOST_MISTAKES - 1)
+        found = zip(error.errors(include_url=False), names, strict=False)
         raise UserError(
-            "\n".join(
-                _message(p, document, where if k == 0 else where.rsplit("/", 1)[-1]) for k, p in enumerate(problems[:8])
-            ),
+            "\n".join(message(problem, document, Project, name) for problem, name in found),
             rule="project file",
             do="docs/project-file.md lists every field.",
         ) from None
@@ -412,36 +388,3 @@ def shown(folder: DataFolder, path: Path) -> str:
         return str(path.relative_to(folder.root))
     except ValueError:
         return path.name
-
-
-def _message(problem: Any, document: Document, where: str) -> str:
-    loc = (*problem["loc"], *problem.get("ctx", {}).get("at", ()))
-    field = ".".join(str(part) for part in loc) or "project"
-    here = f"{where}:{document.line(loc)}: {field}"
-    if problem["type"] == "extra_forbidden":
-        return f"{here}: unknown field. {nearest(str(loc[-1]), _fields_at(loc[:-1]))}"
-    if problem["type"] == "missing":
-        return f"{here}: this field is missing"
-    if problem["type"] == "literal_error":
-        known = re.findall("'([^']*)'", problem["ctx"]["expected"])
-        return f"{here}: '{problem['input']}' is no known value. {nearest(str(problem['input']), known)}"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    message = message.replace("valid tuple", "list").replace("valid dictionary", "mapping")
-    given = problem["input"]
-    return f"{here}: {message}" + (f" (it is '{given}')" if isinstance(given, str) and given not in message else "")
-
-
-def _fields_at(loc: tuple[Any, ...]) -> list[str]:
-    """The field names a mapping at `loc` may have."""
-    model: Any = Project
-    for part in loc:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            annotation = model.model_fields[part].annotation if part in model.model_fields else None
-            models = [
-                a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)
-            ]
-            is_map = getattr(annotation, "__origin__", None) is dict
-            model = (models[0], "map") if is_map and models else (models[0] if models else None)
-        elif isinstance(model, tuple):
-            model = model[0]
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -69,7 +69,8 @@ def consensus_table(
     posterior[is_gold, final[is_gold]] = 1.0
     labelled = final >= 0
     rows = np.arange(len(frame))
-    frame["probabilities"] = [row if has else None for row, has in zip(posterior, labelled, strict=True)]
+    lists = [row if has else None for row, has in zip(posterior, labelled, strict=True)]
+    frame["probabilities"] = pd.Series(lists, index=frame.index, dtype=object)
     frame["confidence"] = np.where(labelled, posterior[rows, final], np.nan)
     counts = votes.counts()
     with np.errstate(invalid="ignore"):
@@ -86,7 +87,6 @@ def consensus_table(
     frame["status"] = status
     before = previous.set_index("item_id")["settled_on"].reindex(frame["item_id"]).to_numpy()
     settled = np.isin(status, SETTLED)
-    frame["settled_on"] = [
-        (was if isinstance(was, date) else day) if now else None for was, now in zip(before, settled, strict=True)
-    ]
+    since = [(was if isinstance(was, date) else day) if now else None for was, now in zip(before, settled, strict=True)]
+    frame["settled_on"] = pd.Series(since, index=frame.index, dtype=object)
     return frame

@@ -48,7 +48,7 @@ def test_days_are_written_one_way() -> None:
     """Loss: 05.10. read as the tenth of May runs the wrong night."""
     assert parse_day("2026-10-05") == date(2026, 10, 5)
     for text in ("05.10.2026", "2026-13-01", "yesterday", "", "2026-10-05T00:00:00"):
-        with pytest.raises(UserError, match="is not a day .*Write it like 2026-10-05"):
+        with pytest.raises(UserError, match=r"is not a day .*Write it like 2026-10-05"):
             parse_day(text)
 
 

@@ -20,6 +20,12 @@ def contents(folder: Path) -> dict[str, str]:
     return {p.relative_to(folder).as_posix(): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+def fail(path: Path) -> None:
+    """Write half of something, and then have no more tonight."""
+    path.write_text("half")
+    raise ValueError("tonight")
+
+
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     """Loss: a reader that meets half a file reports half a night."""
     path = tmp_path / "deep" / "er" / "x.txt"
@@ -39,8 +45,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "x"
     write_text(path, "old")
     with pytest.raises(ValueError, match="tonight"), replacing(path) as beside:
-        beside.write_text("half")
-        raise ValueError("tonight")
+        fail(beside)
     assert contents(tmp_path) == {"x": "old"}
     with pytest.raises(FileNotFoundError), replacing(path):
         pass  # a writer that wrote nothing
@@ -56,8 +61,7 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
             (beside / "in" / text).write_text(text)
     assert contents(tmp_path) == {"v/in/new": "new"}
     with pytest.raises(ValueError, match="tonight"), replacing_folder(path) as beside:
-        (beside / "half").write_text("half")
-        raise ValueError("tonight")
+        fail(beside / "half")
     assert contents(tmp_path) == {"v/in/new": "new"}
 
 

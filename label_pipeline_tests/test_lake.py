@@ -53,9 +53,11 @@ def test_what_is_written_is_read(lake: Lake) -> None:
     chances = [random.Random(k).random() for k in range(3)]
     rows = {"item_id": ["ü;'\"\n"], "model": ["m"], "probabilities": [chances]}
     stored = lake.write(PREDICTIONS, D1, rows)
-    assert stored.to_pylist() == lake.read(PREDICTIONS, D1).to_pylist() == [
-        {"item_id": "ü;'\"\n", "model": "m", "probabilities": chances}
-    ]
+    assert (
+        stored.to_pylist()
+        == lake.read(PREDICTIONS, D1).to_pylist()
+        == [{"item_id": "ü;'\"\n", "model": "m", "probabilities": chances}]
+    )
     empty = lake.write(ITEMS, D1, ITEMS.empty())
     assert lake.read(ITEMS, D1).schema == empty.schema == ITEMS.schema
 

@@ -88,7 +88,9 @@ def test_skipped_rejected_and_deleted_answers_are_no_votes(tmp_path: Path) -> No
 
 def test_items_newest_payload_first_day_and_slices(house: House) -> None:
     """Loss: a field with a dot in its name would leave every slice empty."""
-    house.put("t/a.jsonl", [{"item_id": k, "annotator_id": "x", "label": "a", "Input.kind": "u", "n": k} for k in (1, 2)])
+    house.put(
+        "t/a.jsonl", [{"item_id": k, "annotator_id": "x", "label": "a", "Input.kind": "u", "n": k} for k in (1, 2)]
+    )
     house.put("s/b.csv", HEAD + "1,x,a,,1\n3,x,a,,2\n", D2)
     house.put("t/c.jsonl", [{"item_id": 1, "annotator_id": "y", "label": "a", "Input.kind": "w", 'q"': "v"}], D3)
     for day in (D1, D2, D3):

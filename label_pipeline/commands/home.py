@@ -29,6 +29,7 @@ DAGSTER_YAML = """\
 telemetry: {enabled: false}
 concurrency:
   pools: {granularity: op, default_limit: 1}
-run_monitoring: {enabled: true, start_timeout_seconds: 300, free_slots_after_run_end_seconds: 30}
+run_monitoring:
+  {enabled: true, start_timeout_seconds: 300, poll_interval_seconds: 10, free_slots_after_run_end_seconds: 30}
 run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}
 """

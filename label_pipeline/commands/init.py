@@ -15,9 +15,9 @@ from label_pipeline.errors import UserError, nearest
 from label_pipeline.files import replacing_folder
 from label_pipeline.folders import DataFolder
 from label_pipeline.landing import land
-from label_pipeline.project import NAME, Project, Source, load_project, parse_project
+from label_pipeline.project import NAME, Source, load_project, parse_project
 from label_pipeline.sources.landed import open_table
-from label_pipeline.sql import connect, identifier
+from label_pipeline.sql import connect
 
 MOST_CLASSES = 1000
 SOURCE = "table"
@@ -77,22 +77,23 @@ def project_file(name: str, table: Path, columns: dict[str, str], day: date) -> 
     if "text" in columns:
         document["items"] = {"fields": [columns["text"]], "text": columns["text"]}
         document["predictions"] = {"baseline": {"text": columns["text"]}}
-    Project.model_validate(document)
     return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100))
 
 
 def _classes(table: Path, source: Source, columns: dict[str, str]) -> list[str]:
     """The labels of the table in order of their spelling; a column that is no label column is refused."""
-    with connect() as con:
-        present, _ = open_table(con, table, source)
-        for option, column in columns.items():
-            if column not in present:
-                raise UserError(
-                    f"there is no column '{column}'", where=table.name, rule=f"--{option}", do=nearest(column, present)
-                )
-        label = identifier(columns["label"])
-        query = f"SELECT DISTINCT trim({label}) AS label FROM landed WHERE trim({label}) <> '' ORDER BY label"
-        found = [str(row[0]) for row in con.execute(query + f" LIMIT {MOST_CLASSES + 1}").fetchall()]
+    try:
+        with connect() as con:
+            present, _ = open_table(con, table, source)
+            for option, column in columns.items():
+                if column not in present:
+                    do = nearest(column, present)
+                    raise UserError(f"there is no column '{column}'", rule=f"--{option}", do=do)
+            label = f"trim({present.text(columns['label'])})"
+            query = f"SELECT DISTINCT {label} AS label FROM landed_rows WHERE {label} <> '' ORDER BY label"
+            found = [str(row[0]) for row in con.execute(query + f" LIMIT {MOST_CLASSES + 1}").fetchall()]
+    except UserError as error:
+        raise UserError(error.what, where=table.name, rule=error.rule, do=error.do) from None
     if len(found) > MOST_CLASSES:
         raise UserError(
             f"column '{columns['label']}' has more than {MOST_CLASSES} values", where=table.name, rule="--label"

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
-from label_pipeline.clock import last_night, parse_day
+from label_pipeline.clock import last_night, parse_day, today
 from label_pipeline.commands.home import dagster_home
 from label_pipeline.errors import UserError
 from label_pipeline.files import sweep
@@ -70,10 +70,13 @@ def run_project(folder: DataFolder, project: Project, asked: Asked) -> int:
     from label_pipeline.orchestration.triggers import first_missing
 
     desk = Desk(folder, project)
-    newest = project.end or last_night(project.timezone)
+    newest = min(project.end or date.max, today(project.timezone))
     last = asked.last or last_night(project.timezone, project.end)
+    if not asked.last and last < project.start:
+        print(f"{project.project}: starts on {project.start}, there is nothing to run yet", file=sys.stderr)
+        return OK
     first = asked.first or min(first_missing(desk), last)
-    if first < project.start or (project.end and last > project.end):
+    if first < project.start or last > newest:
         raise UserError(
             f"{first} to {last} is outside the project ({project.start} to {newest})",
             where=project.project,

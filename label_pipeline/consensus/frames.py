@@ -39,10 +39,11 @@ def align_model(probabilities: Any, votes: Votes) -> tuple[FloatArray, int]:
 
     named = class_columns(probabilities)
     _once(pd.Index(named), "class")
+    known, given = set(votes.classes), set(named)
     for name in named:
-        if name not in votes.classes:
+        if name not in known:
             raise UserError(f"column '{name}' is no class", where="probabilities", do=nearest(name, votes.classes))
-    missing = [name for name in votes.classes if name not in named]
+    missing = [name for name in votes.classes if name not in given]
     if missing:
         raise UserError(
             f"there is no column for class '{missing[0]}'"
@@ -110,7 +111,8 @@ def gold_codes(ids: AnyArray, labels: AnyArray, votes: Votes) -> tuple[IntArray,
 def gold_sets(gold: Any, sets: LabelSets) -> tuple[IntArray, int]:
     """Gold sets as int32 (n_items, n_classes), 1 or 0, -1 where unknown, and how many are of other items."""
     named = read_gold_sets(gold)
-    code = np.array([sets.classes.index(k) if k in sets.classes else -1 for k in named.classes], dtype=np.int64)
+    place = {name: k for k, name in enumerate(sets.classes)}
+    code = np.array([place.get(name, -1) for name in named.classes], dtype=np.int64)
     if (code < 0).any():
         name = named.classes[int(np.argmax(code < 0))]
         raise UserError(f"label '{name}' is no class", where="gold", do=nearest(name, sets.classes))

@@ -88,12 +88,11 @@ def deliberate(
     whole = size <= SAMPLE
     draws = PARTS * (ROUNDS if whole else max(1, round(ROUNDS * (SAMPLE / size) ** 0.5)))
     average = _Average(votes, 1 + len(methods) if whole else 1)
-    scores, winner = [], []
+    scores, winner, settled = [], [], np.flatnonzero(gold >= 0)
     for draw in range(draws):
         out = deal(votes.annotators, PARTS, seed, draw)
-        hidden = gold >= 0
-        if hidden.any():
-            hidden &= deal(votes.items, 2, seed, draw)
+        hidden = np.zeros(votes.n_items, dtype=bool)
+        hidden[settled] = deal(votes.items[settled], 2, seed, draw)
         shown = np.where(hidden, -1, gold).astype(np.int32)
         seated = votes.keep(~out[votes.annotator])
         if seated.n == 0:

@@ -27,6 +27,7 @@ from label_pipeline.consensus.dawid_skene import CONFUSION_CELLS, pooled_accurac
 from label_pipeline.consensus.even import log_odds
 from label_pipeline.consensus.jury import Verdict, deliberate
 from label_pipeline.consensus.methods import candidates, make
+from label_pipeline.consensus.ordinal import median_class, scale_of
 from label_pipeline.errors import UserError
 from label_pipeline.votes import AnyArray, FloatArray, IntArray, Votes
 
@@ -167,7 +168,7 @@ def _undisputed(votes: Votes, known: IntArray) -> FittedConsensus:
 def _by_evidence(
     votes: Votes, probabilities: FloatArray | None, known: IntArray, ordered: bool, seed: int
 ) -> FittedConsensus:
-    scale = np.arange(votes.n_classes, dtype=np.float64) if ordered else None
+    scale = scale_of(votes.classes, None) if ordered else None
     jury = candidates(with_model=probabilities is not None, ordered=ordered)
     verdict = deliberate(votes, jury, probabilities=probabilities, gold=known, scale=scale, seed=seed)
     evidence = _evidence(verdict)
@@ -190,8 +191,6 @@ def _by_evidence(
         why += f" {len(gold)} gold items are too few to judge by (from {ENOUGH_GOLD} on)."
     labels = settle(posterior, votes, known)
     if ordered:
-        from label_pipeline.consensus.ordinal import median_class
-
         free = (labels >= 0) & (known < 0)
         labels[free] = median_class(posterior[free])
     wins = {name: share for name, share in zip(verdict.methods, verdict.wins, strict=True) if share > 0}
@@ -262,8 +261,8 @@ def _on_gold(probabilities: FloatArray, truth: IntArray) -> dict[str, float]:
 def _in_words(verdict: Verdict) -> str:
     if not verdict.scores.any():
         return (
-            "No item has annotations by both sides of a draw: nothing can be said about annotators' accuracy, and "
-            "confidence takes them at their word."
+            "Nothing tells the methods apart: annotators share no items, or gave labels of one class only. Nothing is "
+            "known of their accuracy either, and confidence takes them at their word."
         )
     order = np.argsort(-verdict.wins, kind="stable")
     mean = verdict.scores.mean(axis=0)

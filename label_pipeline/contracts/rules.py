@@ -142,6 +142,8 @@ def table_schema(table: Table, classes: Sequence[str] = ()) -> Any:
     pandera = _pandera()
     check = pandera.Check
     share = {"confidence", "agreement", "label_quality", "quality", "gold_accuracy", "weight", "too_fast_share"}
+    if table.name == "consensus_evidence":
+        share -= {"agreement"}  # beyond chance: below 0 where annotators agree less than chance would
     within: dict[str, list[Any]] = {
         "status": [check.isin(list(_statuses(table)))] if _statuses(table) else [],
         "label": [check.isin(list(classes))] if classes else [],

@@ -59,7 +59,9 @@ class Table:
         if isinstance(table, dict):
             table = pa.table({name: pa.array(table[name], arrow_types()[self[name].kind]) for name in self.names})
         elif not isinstance(table, pa.Table):
-            table = pa.Table.from_pandas(table[self.names], schema=self.schema, preserve_index=False)
+            frame = table[self.names]
+            # The columns of a frame without rows have no types that Arrow could cast.
+            table = pa.Table.from_pandas(frame, self.schema, preserve_index=False) if len(frame) else self.empty()
         table = table.select(self.names).cast(self.schema)
         return table.sort_by([(name, "ascending") for name in self.key]).replace_schema_metadata(None)
 

@@ -72,8 +72,7 @@ def load_answers(con: Any, project: Project, reads: Sequence[Read], secret: byte
 
 def item_sql(project: Project, column: str) -> str:
     """SQL that normalises an item id: outer spaces off, and `1905.0` to `1905` where ids are integers."""
-    nothing = ", ".join(literal(word) for word in NO_VALUE)
-    text = f"CASE WHEN {trimmed(column)} NOT IN ({nothing}) THEN {trimmed(column)} END"
+    text = f"nullif(regexp_replace({trimmed(column)}, '^({'|'.join(NO_VALUE)})$', ''), '')"
     return f"regexp_replace({text}, {literal(INTEGER_ID)}, '\\1')" if project.items.ids == "integer" else text
 
 

@@ -86,6 +86,8 @@ def _predictions(desk: Desk, day: date) -> Made:
         return Made(rows={"predictions": landed}, figures={"items": float(len(landed))})
     items = desk.items(day)
     probabilities, about = _baseline(desk, day, items)
+    if probabilities is None:
+        return Made(rows={"predictions": PREDICTIONS.empty()}, figures={"items": 0.0}, words=about)
     rows = pd.DataFrame(
         {"item_id": items["item_id"].to_pandas(), "model": BASELINE, "probabilities": list(probabilities)}
     )
@@ -99,21 +101,27 @@ def _predictions(desk: Desk, day: date) -> Made:
 
 
 def _baseline(desk: Desk, day: date, items: Any) -> tuple[Any, str]:
-    """Out-of-fold probabilities, learnt from what annotations alone say, and a description of the model."""
+    """Out-of-fold probabilities, learnt from what annotations alone say, and a description of the model.
+
+    None where no item has the numbers that the project declares as features; the description says so.
+    """
     from label_pipeline.consensus.dawid_skene import DawidSkene
     from label_pipeline.noise.out_of_fold import from_features, from_text
 
     base = desk.project.predictions.baseline
     assert base is not None
     values = json_values(items["payload"], base.text or base.features or "")
+    matrix = None if base.text else _matrix(values)
+    if matrix is not None and not matrix.size:
+        return None, f"No item has a list of numbers in its field '{base.features}': there is no model."
     votes = desk.votes(desk.annotations(day), items)
     truth = known_truth(votes, in_force(desk.frame(GOLD_SET, day), day))
     fitted = DawidSkene().fit(votes, gold=truth)
     weights = fitted.probabilities_.max(axis=1)
-    if base.text:
+    if matrix is None:
         learnt = from_text(values, fitted.labels_, votes.n_classes, weights=weights)
     else:
-        learnt = from_features(_matrix(values), fitted.labels_, votes.n_classes, weights=weights)
+        learnt = from_features(matrix, fitted.labels_, votes.n_classes, weights=weights)
     return learnt.probabilities, ", ".join(f"{name} {value}" for name, value in learnt.description.items())
 
 
@@ -216,7 +224,7 @@ def _annotators(desk: Desk, day: date) -> Made:
     people = desk.people.set_index("annotator_id").reindex(frame["annotator_id"])
     flat: list[Any] = [None] * len(frame)
     if report.confusion is not None:
-        flat = list(report.confusion.reshape(len(frame), -1))
+        flat = [matrix.ravel() for matrix in report.confusion]
     frame = frame.assign(
         group=people["group"].fillna("unknown").to_numpy(),
         role=people["role"].fillna("annotator").to_numpy(),
@@ -287,6 +295,9 @@ def _neighbourhood(desk: Desk, items: Any) -> Any:
     if base is None or not available():
         return None
     values = json_values(items["payload"], base.text or base.features or "")
+    matrix = None if base.text else _matrix(values)
+    if matrix is not None and not matrix.size:
+        return None, f"No item has a list of numbers in its field '{base.features}': there is no model."
     return text_features(values) if base.text else standardised(_matrix(values))
 
 

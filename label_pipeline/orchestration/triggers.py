@@ -76,7 +76,7 @@ def nightly_schedule(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.Schedu
 
 
 def landing_sensor(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """Runs days that are over again when files landed in them afterwards; today's and last night's are the schedule's."""
+    """Runs days that are over again when files landed in them afterwards; today and last night are the schedule's."""
     project = desk.project
 
     @dg.sensor(

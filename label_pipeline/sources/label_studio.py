@@ -26,7 +26,7 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
     with plain_text(path, source.encoding) as plain:
         _load(con, plain)
     # A task without the item field stands for itself: its own id names the item.
-    item = "coalesce(" + "".join(f"task -> 'data' ->> {json_key(name)}, " for name in source.item) + "task ->> '$.id')"
+    item = f"coalesce({', '.join(f'(data ->> {json_key(name)})' for name in source.item)}, number)"
     return Reading(
         answers=fetch(con, _answers(item), answer_schema(), [list(source.label)]),
         items=fetch(
@@ -39,7 +39,7 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
 
 
 def _load(con: Any, path: Path) -> None:
-    """Table `tasks` (landed_row, task). Raises UserError for another kind of file."""
+    """Table `tasks`: landed_row and the parts that are read. Raises UserError for another kind of file."""
     with path.open("rb") as file:
         head = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
@@ -47,12 +47,13 @@ def _load(con: Any, path: Path) -> None:
     if not head.startswith(b"["):
         raise _other("the file is not a JSON list of tasks")
     con.execute(
-        "CREATE TEMP TABLE tasks AS SELECT row_number() OVER () AS landed_row, json AS task FROM read_json_objects("
-        f"{file_literal(path)}, format = 'array', compression = 'uncompressed', maximum_object_size = {LARGEST_TASK})"
+        "CREATE TEMP TABLE tasks AS SELECT row_number() OVER () AS landed_row, json ->> '$.id' AS number, "
+        "json -> '$.data' AS data, json -> '$.annotations' AS annotations, json ->> '$.meta.batch_id' AS batch_id "
+        f"FROM read_json_objects({file_literal(path)}, format = 'array', compression = 'uncompressed', "
+        f"maximum_object_size = {LARGEST_TASK})"
     )
     for part, kinds in (("data", ("OBJECT",)), ("annotations", ("ARRAY", "NULL", ""))):
-        kind = f"coalesce(json_type(task, {json_key(part)}), '')"
-        query = f"SELECT min(landed_row) FROM tasks WHERE NOT list_contains(?, {kind})"
+        query = f"SELECT min(landed_row) FROM tasks WHERE NOT list_contains(?, coalesce(json_type({part}), ''))"
         ((odd,),) = con.execute(query, [kinds]).fetchall()
         if odd is not None:
             raise _other(f"task {odd} has no '{part}' as the tool writes it")
@@ -65,9 +66,9 @@ def _other(words: str) -> UserError:
 def _answers(item: str) -> str:
     return f"""
     WITH annotations AS (
-        SELECT landed_row, task, {item} AS item_id, unnest(from_json(task -> '$.annotations', '["JSON"]')) AS a,
-               generate_subscripts(from_json(task -> '$.annotations', '["JSON"]'), 1) AS answer
-        FROM tasks WHERE json_type(task -> '$.annotations') = 'ARRAY'
+        SELECT landed_row, batch_id, {item} AS item_id, unnest(from_json(annotations, '["JSON"]')) AS a,
+               generate_subscripts(from_json(annotations, '["JSON"]'), 1) AS answer
+        FROM tasks WHERE json_type(annotations) = 'ARRAY'
     ), results AS (
         SELECT *, list_filter(from_json(a -> '$.result', '["JSON"]'),
                               lambda r : list_contains($1, r ->> '$.from_name'))[1] -> '$.value' AS value
@@ -83,7 +84,7 @@ def _answers(item: str) -> str:
            NULL::VARCHAR AS started_at, coalesce(a ->> '$.updated_at', a ->> '$.created_at') AS annotated_at,
            a ->> '$.lead_time' AS duration_s,
            CASE WHEN (a ->> '$.lead_time') IS NULL THEN 'none' ELSE 'measured' END AS duration_source,
-           task ->> '$.meta.batch_id' AS batch_id
+           batch_id
     FROM results ORDER BY landed_row, answer
     """
 
@@ -94,7 +95,5 @@ def _payload(fields: tuple[str, ...], mapping: dict[str, str]) -> str:
     for field in fields:
         key = json_key(mapping.get(field, field))
         name = literal(json.dumps(field) + ":")
-        parts.append(
-            f"CASE WHEN json_exists(task -> 'data', {key}) THEN {name} || (task -> 'data' -> {key})::VARCHAR END"
-        )
+        parts.append(f"CASE WHEN json_exists(data, {key}) THEN {name} || (data -> {key})::VARCHAR END")
     return f"'{{' || concat_ws(',', {', '.join(parts)}) || '}}'" if parts else "'{}'"

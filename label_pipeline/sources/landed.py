@@ -1,7 +1,7 @@
 """Opening CSV, JSONL and Parquet files as one table, with every unreadable line set aside.
 
 The table `landed_rows` names columns by their place, so that no name in a file (twice the same, in another case,
-empty, one of ours) can stand in the way; the view `landed` shows their text under the file's names, where it can.
+empty, one of ours) can stand in the way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from label_pipeline.errors import UserError
 from label_pipeline.project import Source
 from label_pipeline.sources.reading import broken_schema, fetch
 from label_pipeline.sources.text import json_key
-from label_pipeline.sql import identifier, literal
+from label_pipeline.sql import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -146,7 +146,7 @@ def _load_csv(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table]:
     names, skip = _header(path, source.delimiter)
     broken = _load_lines(con, path, len(names), source.delimiter, '"', skip)
     texts = [f"c{k}" for k in range(len(names))]
-    return _columns(con, names, texts, texts), broken
+    return _columns(names, texts, texts), broken
 
 
 def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
@@ -168,30 +168,29 @@ def _load_jsonl(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table
     broken = _load_lines(con, path, 1, "\1", "", 0)
     con.execute(
         """
-        CREATE TEMP TABLE read AS
-        SELECT landed_row, c0 AS line, CASE WHEN json_type(doc) = 'OBJECT' THEN doc END AS doc
-        FROM (SELECT *, try_cast(c0 AS JSON) AS doc FROM landed_rows) WHERE trim(c0) <> ''
+        CREATE TEMP TABLE read AS SELECT *, json_keys(doc) AS keys, list_unique(keys) = len(keys) AS good FROM (
+            SELECT landed_row, CASE WHEN json_type(doc) = 'OBJECT' THEN doc END AS doc
+            FROM (SELECT landed_row, c0, try_cast(c0 AS JSON) AS doc FROM landed_rows) WHERE trim(c0) <> '')
         """
-    )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE landed_rows AS SELECT landed_row, doc FROM read "
-        "WHERE len(json_keys(doc)) = len(list_distinct(json_keys(doc)))"
     )
     unread = fetch(
         con,
         "SELECT landed_row, CASE WHEN doc IS NULL THEN 'the line is not a JSON object' "
-        "ELSE 'a key is given twice' END AS reason FROM read ANTI JOIN landed_rows USING (landed_row)",
+        "ELSE 'a key is given twice' END AS reason FROM read WHERE good IS NOT true",
         broken_schema(),
     )
-    keys = [
-        str(r[0])
-        for r in con.execute("SELECT DISTINCT unnest(json_keys(doc)) AS key FROM landed_rows ORDER BY key").fetchall()
-    ]
+    found = con.execute("SELECT DISTINCT unnest(keys) AS key FROM read WHERE good ORDER BY key").fetchall()
+    keys = [json_key(str(key)) for (key,) in found]
     if not keys:
         raise UserError("no line is a JSON object", rule="file_unreadable", do="Land one object a line.")
-    texts = [f"(doc ->> {json_key(key)})" for key in keys]
-    values = [f"(doc -> {json_key(key)})" for key in keys]
-    return _columns(con, keys, texts, values), pa.concat_tables([broken, unread])
+    con.execute("DROP TABLE landed_rows")
+    con.execute(  # all texts of a line at once: each look-up by itself would parse the line again
+        "CREATE TEMP VIEW landed_rows AS "
+        f"SELECT landed_row, doc, json_extract_string(doc, [{', '.join(keys)}]) AS texts FROM read WHERE good"
+    )
+    texts = [f"texts[{k}]" for k in range(1, len(keys) + 1)]
+    values = [f"(doc -> {key})" for key in keys]
+    return _columns([str(key) for (key,) in found], texts, values), pa.concat_tables([broken, unread])
 
 
 def _load_parquet(con: Any, path: Path) -> tuple[Columns, pa.Table]:
@@ -216,7 +215,7 @@ def _load_parquet(con: Any, path: Path) -> tuple[Columns, pa.Table]:
     values = [
         f"nullif(c{k}, 'nan'::{kind})" if kind in ("FLOAT", "DOUBLE") else f"c{k}" for k, kind in enumerate(kinds)
     ]
-    return _columns(con, names, [f"({value})::VARCHAR" for value in values], values), broken_schema().empty_table()
+    return _columns(names, [f"({value})::VARCHAR" for value in values], values), broken_schema().empty_table()
 
 
 def _load_lines(con: Any, path: Path, width: int, delimiter: str, quote: str, skip: int) -> pa.Table:
@@ -254,11 +253,8 @@ def _load_lines(con: Any, path: Path, width: int, delimiter: str, quote: str, sk
     return broken
 
 
-def _columns(con: Any, names: Sequence[str], texts: Sequence[str], values: Sequence[str]) -> Columns:
+def _columns(names: Sequence[str], texts: Sequence[str], values: Sequence[str]) -> Columns:
     counts = Counter(names)
-    folded = Counter([name.casefold() for name in names] + ["landed_row", ""])
-    shown = [f", {t} AS {identifier(n)}" for n, t in zip(names, texts, strict=True) if folded[n.casefold()] == 1]
-    con.execute(f"CREATE TEMP VIEW landed AS SELECT landed_row{''.join(shown)} FROM landed_rows")
     return Columns(
         {name: text for name, text in zip(names, texts, strict=True) if name},
         {name: value for name, value in zip(names, values, strict=True) if name},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from label_pipeline.sql import literal
 
+_SPACE = r"[\s\x{A0}\x{FEFF}]+"  # with the no-break space, and the byte order mark of glued files
+
 
 def json_key(name: str) -> str:
     """The right-hand side of `->` and `->>`: the key of an object, whatever signs it holds."""
@@ -12,4 +14,4 @@ def json_key(name: str) -> str:
 
 def trimmed(value: str) -> str:
     """A text without the white space around it; null where nothing is left."""
-    return f"nullif(trim({value}, e' \\t\\r\\n\\f\\v\u00a0\ufeff'), '')"
+    return f"nullif(regexp_replace({value}, '^{_SPACE}|{_SPACE}$', '', 'g'), '')"

@@ -123,7 +123,7 @@ def test_parity_with_the_reference_as_it_is() -> None:
 def test_by_hand() -> None:
     """Guards the score's formula, for labelled and unlabelled items."""
     item, annotator = np.repeat(np.arange(4), 2), np.tile([0, 1], 4)
-    votes = Votes.of_codes(item, annotator, [0, 0, 1, 1, 0, 1, 1, 1], items=5, annotators=2, classes=2)
+    votes = Votes.of_codes(item, annotator, np.array([0, 0, 1, 1, 0, 1, 1, 1]), items=5, annotators=2, classes=2)
     model = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7], [0.45, 0.55]])
     fit = ActiveLab(temperature=1.0).fit(votes, probabilities=model)
     # The table of CROWDLAB's test: both annotators weigh 1/2, the model the root of 2, L = 7/8.
@@ -196,7 +196,7 @@ def test_any_input_gives_scores(seed: int) -> None:
 
 def test_one_class() -> None:
     """Guards against log K = 0: with a single class nothing is open and the temperature stays 1."""
-    votes = Votes.of_codes([0, 0, 1], [0, 1, 0], [0, 0, 0], items=3, annotators=2, classes=1)
+    votes = Votes.of_codes(*np.array([[0, 0, 1], [0, 1, 0], [0, 0, 0]]), items=3, annotators=2, classes=1)
     fit = ActiveLab().fit(votes, probabilities=np.ones((3, 1)))
     np.testing.assert_allclose(fit.scores_, 1)
     assert fit.temperature_ == 1
@@ -213,6 +213,6 @@ def test_one_class() -> None:
 )
 def test_bad_input_gives_one_clear_error(temperature: float | None, model: Any, message: str) -> None:
     """Guards against scores from parameters or models that mean nothing."""
-    votes = Votes.of_codes([0, 0, 1], [0, 1, 0], [0, 1, 0], items=2, annotators=2, classes=2)
+    votes = Votes.of_codes(*np.array([[0, 0, 1], [0, 1, 0], [0, 1, 0]]), items=2, annotators=2, classes=2)
     with pytest.raises(UserError, match=message):
         ActiveLab(temperature=temperature).fit(votes, probabilities=model)

@@ -104,7 +104,7 @@ def test_parity_without_compat_but_for_rounding() -> None:
 
 def assert_matches(fit: CROWDLAB, reference: Reference, case: Case, what: str) -> None:
     np.testing.assert_array_equal(fit.labels_, reference.labels, err_msg=what)
-    tolerance = {"rtol": 0, "atol": 1e-9, "err_msg": what}
+    tolerance: dict[str, Any] = {"rtol": 0, "atol": 1e-9, "err_msg": what}
     np.testing.assert_allclose(fit.confidence_, reference.quality, **tolerance)
     np.testing.assert_allclose(fit.agreement_, reference.agreement, **tolerance)
     np.testing.assert_allclose(fit.annotator_weight_, reference.annotator_weight, **tolerance)

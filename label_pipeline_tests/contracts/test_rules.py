@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -27,8 +29,8 @@ GOOD: dict[str, Any] = {
     "started_at": NOON - timedelta(seconds=5),
     "duration_s": 5.0,
 }
-NOTHING = {name: None for name in ("label_raw", "label", "annotated_at", "started_at", "duration_s")}
-HOLDS = [
+NOTHING: dict[str, Any] = dict.fromkeys(("label_raw", "label", "annotated_at", "started_at", "duration_s"))
+HOLDS: list[dict[str, Any]] = [
     {},
     NOTHING | {"status": "skipped"},
     NOTHING | {"status": "deleted"},
@@ -98,6 +100,19 @@ def test_a_rule_names_its_classes_and_its_limit() -> None:
     words = {rule.name: rule.words for rule in answer_rules([f"c{k}" for k in range(20)], END)}
     assert words["label_unknown"] == f"the label is none of the classes {', '.join(f'c{k}' for k in range(12))}, ..."
     assert "2026-10-07 00:00 UTC" in words["in_the_future"]
+
+
+def test_the_documents_table_lists_every_rule() -> None:
+    """Loss: a rule that stands in quarantine and nowhere else leaves people guessing."""
+    root = Path(__file__).resolve().parents[2]
+    listed = re.findall(
+        r"^\| (\w+) \|", (root / "docs" / "formats.md").read_text("utf-8").split("## Quarantine")[1], re.M
+    )
+    known = {rule.name for rule in answer_rules(["a"], END)} | {"id_reused", "line_unreadable", "probabilities"}
+    for folder in ("sources", "ingest"):
+        for module in (root / "label_pipeline" / folder).glob("*.py"):
+            known |= set(re.findall(r'rule="(\w+)"', module.read_text("utf-8")))
+    assert sorted(listed) == sorted({"rule"} | known)
 
 
 # Tables

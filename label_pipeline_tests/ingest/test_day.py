@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from label_pipeline_tests.ingest.house import D1, D2, House, account, person, reasons, rows, tables
+from label_pipeline_tests.ingest.house import D1, D2, House, account, keeps_contracts, person, reasons, rows, tables
 
 MAPPED = (
     "  s: {format: csv, item: i, annotator: w, label: l, status: s, started_at: st, annotated_at: at, duration_s: d, "
@@ -27,7 +27,11 @@ def test_each_bad_row_goes_to_quarantine_with_its_first_broken_rule(tmp_path: Pa
         ("nan,w,a,,,,,k2", "item_missing", "the item is empty"),
         ("2,,a,,,,,k3", "annotator_missing", "the annotator is empty"),
         ("2,None,a,,,,,k3", "annotator_missing", "the annotator is empty"),
-        ("3,w,a,draft,,,,k4", "status_known", "the status is not one of submitted, skipped, rejected, deleted: 'draft'"),
+        (
+            "3,w,a,draft,,,,k4",
+            "status_known",
+            "the status is not one of submitted, skipped, rejected, deleted: 'draft'",
+        ),
         ("4,w,,,,,,k5", "label_missing", "the answer is empty"),
         ("5,w,,Skipped,,,,k6", None, ""),
         ("6,w,c,,,,,k7", "label_unknown", "the label is none of the classes a, b: 'c'"),
@@ -66,6 +70,7 @@ def test_each_bad_row_goes_to_quarantine_with_its_first_broken_rule(tmp_path: Pa
     house = House(tmp_path, MAPPED)
     house.put("s/x.csv", HEAD + "".join(line + "\n" for line, *_ in lines))
     night = house.ingest()
+    keeps_contracts(night, house.project)
     expected = [(k, rule, words) for k, (_, rule, words) in enumerate(lines, start=1) if rule]
     found = zip(*(night.quarantine[c].to_pylist() for c in ("landed_row", "rule", "reason")), strict=True)
     assert sorted(found) == expected
@@ -76,10 +81,15 @@ def test_each_bad_row_goes_to_quarantine_with_its_first_broken_rule(tmp_path: Pa
 
 def test_an_accepted_answer_by_hand(tmp_path: Path) -> None:
     """Loss: every figure rests on these columns."""
-    house = House(tmp_path, MAPPED, more="guidelines: {current: g2, since: {g1: 2026-10-01, g2: 2026-10-05}}\nschedule: {timezone: Europe/Berlin}")
+    house = House(
+        tmp_path,
+        MAPPED,
+        more="guidelines: {current: g2, since: {g1: 2026-10-01, g2: 2026-10-05}}\nschedule: {timezone: Europe/Berlin}",
+    )
     house.put(
         "s/x.csv",
-        HEAD + "1,w,A,,2026-10-05 00:59,2026-10-05 01:00,,k1\n2,w,b,rejected,,2026-10-04 23:59,7,k2\n3,w,,skipped,,,,\n",
+        HEAD
+        + "1,w,A,,2026-10-05 00:59,2026-10-05 01:00,,k1\n2,w,b,rejected,,2026-10-04 23:59,7,k2\n3,w,,skipped,,,,\n",
     )
     night = house.ingest()
     events = {e["item_id"]: e for e in night.events.to_pylist()}
@@ -110,7 +120,9 @@ def test_an_accepted_answer_by_hand(tmp_path: Path) -> None:
 def test_durations_from_two_times(tmp_path: Path) -> None:
     """Loss: without a measured duration the two times are all there is."""
     house = House(tmp_path, "  s: {format: csv, started_at: st, annotated_at: at}\n")
-    house.put("s/x.csv", "item_id,annotator_id,label,st,at\n1,w,a,2026-10-05 01:00,2026-10-05 01:01:30\n2,w,a,,2026-10-05\n")
+    house.put(
+        "s/x.csv", "item_id,annotator_id,label,st,at\n1,w,a,2026-10-05 01:00,2026-10-05 01:01:30\n2,w,a,,2026-10-05\n"
+    )
     assert rows(house.ingest().events, "item_id", "duration_s", "duration_source") == [
         ("1", 90.0, "accept_submit"),
         ("2", None, "none"),
@@ -139,14 +151,18 @@ def test_bad_files_beside_a_good_one(tmp_path: Path) -> None:
         "l/cut.json": (
             '[{"id": 1, "data": {}, "annotations": []}, {"id":',
             "file_unreadable",
-            "Malformed JSON in file \"l/cut.json\", at byte 7 in record/value 3: unexpected end of data. "
+            'Malformed JSON in file "l/cut.json", at byte 7 in record/value 3: unexpected end of data. '
             "It must be label_studio_json; land it again, whole.",
         ),
         "l/object.json": ("{}", "not_label_studio_json", "the file is not a JSON list of tasks. Export as JSON, not"),
         "m/plain.csv": (PLAIN, "column_missing", "column 'AssignmentStatus' is missing."),
         "typo/x.csv": (PLAIN, "source_unknown", "'typo' is no source of the project. Known: c, j, l, m, q."),
         "astray.csv": (PLAIN, "source_unknown", "it lies in no source's folder."),
-        os.fsdecode(b"c/caf\xe9.csv"): (PLAIN, "file_unreadable", "the file's name has signs that are no text. Rename it."),
+        os.fsdecode(b"c/caf\xe9.csv"): (
+            PLAIN,
+            "file_unreadable",
+            "the file's name has signs that are no text. Rename it.",
+        ),
         "c/two\nlines.csv": (PLAIN, "file_unreadable", "the file's name has signs that are no text. Rename it."),
     }
     for name, (content, _, _) in bad.items():
@@ -159,16 +175,19 @@ def test_bad_files_beside_a_good_one(tmp_path: Path) -> None:
         assert (found[name]["landed_row"], found[name]["rule"]) == (0, rule), name
         assert found[name]["reason"].startswith(words), found[name]["reason"]
         assert str(tmp_path) not in found[name]["reason"]
-    expected = {name: (1, 0, 1, 0) for name in shown} | {"c/good.csv": (2, 2, 0, 0), "j/good.jsonl": (1, 1, 0, 0)}
+    expected = dict.fromkeys(shown, (1, 0, 1, 0)) | {"c/good.csv": (2, 2, 0, 0), "j/good.jsonl": (1, 1, 0, 0)}
     assert account(night) == expected
     problems = {line["landed_file"] for line in night.landings.to_pylist() if line["problem"]}
     assert problems == shown.keys()
+    keeps_contracts(night, house.project)
 
 
 def test_an_empty_night(tmp_path: Path) -> None:
     """Loss: a day on which nothing landed is a day."""
-    night = House(tmp_path, MAPPED).ingest()
+    house = House(tmp_path, MAPPED)
+    night = house.ingest()
     assert [len(table) for table in tables(night).values()] == [0] * 5
+    keeps_contracts(night, house.project)
 
 
 NAMES = ("jane@example.com", "Jane Doe", "w-4711", "Jörg", "+49 30 1234")
@@ -189,7 +208,9 @@ def test_people_stay_at_the_door(tmp_path: Path) -> None:
     house.put("c/nearly.csv", f"item_id,annotator_id,lable\n1,{mail},a\n")
     house.put("c/broken.csv", f'item_id,annotator_id,label\n1,{mail}\n2,"{name}"x,{short}\n{phone},{phone},{name},a\n')
     house.put("c/raw.csv", PLAIN.encode() + f"1,{short},a\n".encode("latin-1"))
-    house.put("j/broken.jsonl", f'{{"item_id": 1, "annotator_id": "{mail}"\n{{"item_id": 1, "annotator_id": "{name}"}}\n')
+    house.put(
+        "j/broken.jsonl", f'{{"item_id": 1, "annotator_id": "{mail}"\n{{"item_id": 1, "annotator_id": "{name}"}}\n'
+    )
     house.put("j/cut.jsonl", f'{{"annotator_id": "{mail}')
     who = {"id": worker, "email": mail, "first_name": "Jane", "last_name": "Doe"}
     answer = {"id": 1, "completed_by": who, "result": [{"from_name": "t", "value": {"choices": ["a"]}}]}
@@ -198,9 +219,14 @@ def test_people_stay_at_the_door(tmp_path: Path) -> None:
     house.put("l/good.json", json.dumps(tasks))
     house.put("l/cut.json", json.dumps(tasks)[:-40])
     house.put("l/min.json", json.dumps([{"text": "t", "annotator": mail}]))
-    house.put("m/b.csv", f"AssignmentId,WorkerId,AssignmentStatus,AcceptTime,SubmitTime,WorkTimeInSeconds,i,l,Feedback\nA,{worker},Approved,,,,1,{mail},{name}\n")
+    house.put(
+        "m/b.csv",
+        f"AssignmentId,WorkerId,AssignmentStatus,AcceptTime,SubmitTime,WorkTimeInSeconds,i,l,Feedback\nA,{worker},Approved,,,,1,{mail},{name}\n",
+    )
     night = house.ingest()
-    written = "\n".join(json.dumps(table.to_pylist(), default=str, ensure_ascii=False) for table in tables(night).values())
+    written = "\n".join(
+        json.dumps(table.to_pylist(), default=str, ensure_ascii=False) for table in tables(night).values()
+    )
     for secret in (*NAMES, "example.com", "Jane", "Doe"):
         assert secret not in written, secret
     assert "[e-mail]" in written

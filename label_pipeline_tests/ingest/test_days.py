@@ -13,7 +13,20 @@ import pandas as pd
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.state import counted, current_events
-from label_pipeline_tests.ingest.house import D1, D2, D3, D4, D5, House, account, person, reasons, rows, tables
+from label_pipeline_tests.ingest.house import (
+    D1,
+    D2,
+    D3,
+    D4,
+    D5,
+    House,
+    account,
+    keeps_contracts,
+    person,
+    reasons,
+    rows,
+    tables,
+)
 
 PLAIN = "item_id,annotator_id,label\n"
 NOBODY = pd.DataFrame({"annotator_id": [], "group": [], "role": []}, dtype=object)
@@ -59,7 +72,10 @@ def test_neither_the_order_of_files_nor_of_rows_matters(tmp_path: Path) -> None:
     """Loss: a rebuilt lake that differs from the first cannot be checked against it."""
     sources = "  s: {format: csv, annotation_id: k, annotated_at: at}\n  p: {format: predictions}\n"
     sources += "  l: {format: label_studio_json, label: t, mode: snapshot}\n"
-    body = [f"{k % 7},p{k % 3},{'ab'[k % 2]},k{k % 20},2026-10-05 0{k % 9}:00" for k in range(40)] + ["9,x,zzz,q,", "8,,a,r,"]
+    body = [f"{k % 7},p{k % 3},{'ab'[k % 2]},k{k % 20},2026-10-05 0{k % 9}:00" for k in range(40)] + [
+        "9,x,zzz,q,",
+        "8,,a,r,",
+    ]
     houses = []
     for seed in (None, 1):
         house = House(tmp_path / str(seed), sources)
@@ -156,6 +172,7 @@ def test_what_a_whole_export_no_longer_has_is_deleted(tmp_path: Path) -> None:
         ["9", "i1", "i2", "i3"],
         ["9", "i1", "i2"],
     ]
+    keeps_contracts(nights[3], house.project)
     events = [event for night in nights for event in night.events["event_id"].to_pylist()]
     assert len(set(events)) == len(events)
 

@@ -17,7 +17,7 @@ from label_pipeline.lake import Lake
 from label_pipeline.landing import landed_days, landed_files
 from label_pipeline.project import load_project
 from label_pipeline.simulate import sample_files
-from label_pipeline_tests.ingest.house import House, account, check, rows
+from label_pipeline_tests.ingest.house import House, account, check, keeps_contracts, rows
 
 STANCE = """  mturk:
     format: mturk_csv
@@ -38,7 +38,10 @@ def answers_in(path: Path) -> int:
     """Slots of the file that hold an item or an answer, counted without the pipeline."""
     slots = re.compile(r"(?:Input\.articleCount|Answer\.stance|Answer\.Q1Answer)(\d*)")
     with path.open(newline="") as file:
-        found = [{m.group(1) for c, v in row.items() if (m := slots.fullmatch(c)) and v.strip()} for row in csv.DictReader(file)]
+        found = [
+            {m.group(1) for c, v in row.items() if (m := slots.fullmatch(c)) and v.strip()}
+            for row in csv.DictReader(file)
+        ]
     return sum(map(len, found))
 
 
@@ -60,6 +63,7 @@ def test_real_batches_with_a_second_delivery(tmp_path: Path, datasets: Path) -> 
     for path in files:
         house.put(f"mturk/{path.name}", path.read_bytes(), day[path])
     nights = [house.night(again - timedelta(days=1)), house.night(again)]
+    keeps_contracts(nights[0], house.project)
     accounts = account(nights[0]) | account(nights[1])
     assert {name: line[0] for name, line in accounts.items()} == {f"mturk/{p.name}": answers_in(p) for p in files}
     assert tuple(map(sum, zip(*accounts.values(), strict=True))) == (14550, 14223, 17, 310)
@@ -93,12 +97,13 @@ def test_the_sample_projects_nights_are_what_was_planted(tmp_path: Path) -> None
         eve = day - timedelta(days=1)
         known = Known(lake.files(ANNOTATION_EVENTS, eve), lake.files(ITEMS, eve))
         night = ingest_day(project, day, landed_files(folder, "sample", day), known, b"s" * 32)
-        check(night, project)
+        check(night)
         lake.write(ANNOTATION_EVENTS, day, night.events)
         lake.write(ITEMS, day, night.items)
         for name in ("landed", "accepted", "quarantined", "duplicates"):
             total[name] += sum(night.landings[name].to_pylist())
         rules += Counter(night.quarantine["rule"].to_pylist())
+    keeps_contracts(night, project)
     assert len(days) == 14
     assert total == {
         "landed": planted.landed,

@@ -55,7 +55,7 @@ def test_a_key_that_others_may_read_is_refused(key_file: Path) -> None:
     key()
     for mode in (0o640, 0o604, 0o660):
         key_file.chmod(mode)
-        with pytest.raises(UserError, match="others may read the pseudonym key.*chmod 600"):
+        with pytest.raises(UserError, match=r"others may read the pseudonym key.*chmod 600"):
             key()
 
 
@@ -67,7 +67,7 @@ def test_a_short_key_is_refused(key_file: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UserError, match=r"pseudonym\.key: the pseudonym key is shorter than 16"):
         key()
     monkeypatch.setenv("LABEL_PIPELINE_KEY", "fifteen letters")
-    with pytest.raises(UserError, match="LABEL_PIPELINE_KEY: .*shorter than 16"):
+    with pytest.raises(UserError, match=r"LABEL_PIPELINE_KEY: .*shorter than 16"):
         key()
 
 

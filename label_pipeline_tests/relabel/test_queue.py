@@ -39,7 +39,8 @@ def consensus(*rows: tuple[str, str, int, int, list[float] | None]) -> pd.DataFr
 
 
 def issues(*rows: tuple[Any, ...]) -> pd.DataFrame:
-    return LABEL_ISSUES.conform(pd.DataFrame(rows, columns=LABEL_ISSUES.names)).to_pandas()
+    frame = pd.DataFrame(rows, columns=LABEL_ISSUES.names[:6])  # without near duplicates and outliers
+    return LABEL_ISSUES.conform(frame.reindex(columns=LABEL_ISSUES.names)).to_pandas()
 
 
 MIXED = consensus(

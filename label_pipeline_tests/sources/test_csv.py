@@ -59,7 +59,9 @@ def test_quotes_newlines_and_odd_signs_stay(tmp_path: Path) -> None:
 
 def test_every_mapped_part_is_read(tmp_path: Path) -> None:
     """Loss: a mapping that is checked and then not read leaves a figure empty for ever."""
-    content = "k,w,i,l,t,s,d,st,more\n k1 , p1 , i1 , a , 2026-10-05 , 2026-10-04 , 3.5 , SUBMITTED , secret\n,,,,,,,,\n"
+    content = (
+        "k,w,i,l,t,s,d,st,more\n k1 , p1 , i1 , a , 2026-10-05 , 2026-10-04 , 3.5 , SUBMITTED , secret\n,,,,,,,,\n"
+    )
     answers = read(tmp_path, content, MAPPED).answers
     assert answers.to_pylist()[0] == {
         "landed_row": 1,
@@ -119,7 +121,7 @@ def test_item_fields_are_kept_and_nothing_else(tmp_path: Path) -> None:
     assert column(read(tmp_path, content, "format: csv").items, "payload") == ["{}"]
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[str | bytes, str]] = {
     "too few": ("2,y\n", "Expected Number of Columns: 3 Found: 2"),
     "too many": ("2,y,b,c\n", "Expected Number of Columns: 3 Found: 4"),
     "no UTF-8": (b"2,\xe9,b\n", "not utf-8"),
@@ -185,8 +187,16 @@ def test_a_file_in_another_encoding_than_declared(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "source", "words"),
     [
-        ("item,annotator_id,label", "format: csv", "column 'item_id' is missing [column_missing]. Did you mean 'item'?"),
-        ("item_id,annotator_id,Label", "format: csv", "column 'label' is missing [column_missing]. Did you mean 'Label'"),
+        (
+            "item,annotator_id,label",
+            "format: csv",
+            "column 'item_id' is missing [column_missing]. Did you mean 'item'?",
+        ),
+        (
+            "item_id,annotator_id,Label",
+            "format: csv",
+            "column 'label' is missing [column_missing]. Did you mean 'Label'",
+        ),
         ("item_id,annotator_id,b", "format: csv, label: [l, x]", "column 'l' or 'x' is missing"),
         ("item_id,annotator_id,label", "format: csv, annotated_at: when", "Set annotated_at in the project file."),
         ("item_id,label,label,annotator_id", "format: csv", "two columns are named 'label' [column_twice]"),
@@ -216,7 +226,9 @@ def test_no_other_column_stands_in_the_way(tmp_path: Path, extra: str) -> None:
     assert triples(tmp_path, f"{HEAD.strip()},{quoted},{quoted}\n1,x,a,9,9\n") == [("1", "x", "a")]
 
 
-@pytest.mark.parametrize("name", ["a*.csv", "a?.csv", "a[b].csv", "a'b.csv", 'a"b.csv', "ü 🙂.csv", "x.csv.gz", "a=b.csv"])
+@pytest.mark.parametrize(
+    "name", ["a*.csv", "a?.csv", "a[b].csv", "a'b.csv", 'a"b.csv', "ü 🙂.csv", "x.csv.gz", "a=b.csv"]
+)
 def test_a_file_is_read_by_its_name_and_no_other(tmp_path: Path, name: str) -> None:
     """Loss: a star in a name would read its neighbours too, and count their rows twice."""
     for other in ("ab.csv", "a1.csv", "abb.csv"):

@@ -10,7 +10,7 @@ import pytest
 
 from label_pipeline_tests.sources.reader import column, problem, read
 
-GOOD = {"item_id": "1", "annotator_id": "x", "label": "a"}
+GOOD: dict[str, Any] = {"item_id": "1", "annotator_id": "x", "label": "a"}
 
 
 def lines(*parts: Any) -> str:
@@ -66,7 +66,9 @@ def test_encodings(tmp_path: Path, encoding: str, source: str) -> None:
 def test_values_as_text(tmp_path: Path) -> None:
     """Loss: a number that loses digits on its way is another item; NaN read as a name is a person nobody is."""
     values = [10**30, 2**63, -1, 1905.0, 1e300, True, None, {"a": 1}, ["x"], "", " y ", 'q"\n;🙂\u2028']
-    content = lines(*(GOOD | {"item_id": value} for value in values), '{"item_id": NaN, "label": "a", "annotator_id": 7}')
+    content = lines(
+        *(GOOD | {"item_id": value} for value in values), '{"item_id": NaN, "label": "a", "annotator_id": 7}'
+    )
     assert column(read(tmp_path, content, "format: jsonl").answers, "item_id") == [
         "1000000000000000000000000000000",
         "9223372036854775808",
@@ -84,7 +86,9 @@ def test_values_as_text(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["", 'we"ird', "a.b", "$.x", "a/b", "a~1b", "back\\slash", "it's", "*", "0", "[0]", "ü"])
+@pytest.mark.parametrize(
+    "key", ["", 'we"ird', "a.b", "$.x", "a/b", "a~1b", "back\\slash", "it's", "*", "0", "[0]", "ü"]
+)
 def test_keys_of_any_spelling(tmp_path: Path, key: str) -> None:
     """Loss: a dot or a quote in a key must not make another key of it."""
     row = {"annotator_id": "x", "label": "a", "a": {"b": "wrong"}, key: "right"}

@@ -159,10 +159,12 @@ def test_what_names_the_item(tmp_path: Path) -> None:
 def test_item_fields_stay_as_they_are(tmp_path: Path) -> None:
     """Loss: a null dropped inside a field is another item to whoever reads it."""
     data = {"item_id": "i", "px": [1, 2.5], "nest": {"q": None}, "none": None, "k'q": 'v"\n', "phone": "123"}
-    fields = "[nest, pixels, \"k'q\", none, absent]"
+    fields = '[nest, pixels, "k\'q", none, absent]'
     found = read(tmp_path, [task(1, data=data), task(2)], SOURCE + ", fields: {pixels: px}", fields=fields)
     first, second = column(found.items, "payload")
-    assert first == json.dumps({"nest": {"q": None}, "pixels": [1, 2.5], "k'q": 'v"\n', "none": None}, separators=(",", ":"))
+    assert first == json.dumps(
+        {"nest": {"q": None}, "pixels": [1, 2.5], "k'q": 'v"\n', "none": None}, separators=(",", ":")
+    )
     assert second == "{}"
 
 

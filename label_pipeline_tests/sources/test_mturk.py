@@ -41,7 +41,13 @@ def test_an_assignment_in_full(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "status"),
-    [("Submitted", "submitted"), ("Approved", "submitted"), ("Rejected", "rejected"), ("Returned", "returned"), ("", None)],
+    [
+        ("Submitted", "submitted"),
+        ("Approved", "submitted"),
+        ("Rejected", "rejected"),
+        ("Returned", "returned"),
+        ("", None),
+    ],
 )
 def test_statuses(tmp_path: Path, written: str, status: str | None) -> None:
     """Loss: a rejected assignment that votes is paid for by the training set."""
