@@ -127,7 +127,8 @@ def test_schedule_and_sensor_run_by_themselves(definitions: dg.Definitions) -> N
     ]
     assert repository.schedule_defs[0].default_status == dg.DefaultScheduleStatus.RUNNING
     assert {s.name: s.default_status for s in repository.sensor_defs} == {
-        "nightly__pets__landing": dg.DefaultSensorStatus.RUNNING
+        "nightly__pets__landing": dg.DefaultSensorStatus.RUNNING,
+        "killed_runs": dg.DefaultSensorStatus.RUNNING,
     }
 
 
