@@ -49,11 +49,12 @@ def draws(items: IntArray, width: int, *, replicates: int, seed: int) -> Iterato
     cells = items[common] if len(members) == 0 else np.append(items[common], len(members))
     block = max(1, _CELLS // max(len(items), len(members), width))
     for done in range(0, replicates, block):
-        drawn = np.zeros((min(block, replicates - done), len(items)))
-        for row in drawn:
-            cell = random.multinomial(total, cells / total)
-            row[common] = cell[: len(common)]
-            if len(members):
-                picked = members[random.integers(0, len(members), size=cell[-1])]
-                row += np.bincount(picked, minlength=len(items))
+        rows = min(block, replicates - done)
+        cell = random.multinomial(total, cells / total, size=rows)
+        drawn = np.zeros((rows, len(items)))
+        if len(members):
+            picked = members[random.integers(0, len(members), size=int(cell[:, -1].sum()))]
+            place = np.repeat(np.arange(rows) * len(items), cell[:, -1]) + picked
+            drawn = np.bincount(place, minlength=rows * len(items)).reshape(rows, -1).astype(np.float64)
+        drawn[:, common] = cell[:, : len(common)]
         yield drawn

@@ -143,15 +143,20 @@ def _distinct(
         if size < 2:
             continue
         # The labels are sorted at the end of the pool: if the pattern is new, they are in their place already.
-        if size <= 24:
-            for a in range(size):
-                value, at = label[offsets[i] + a], end + a
-                while at > end and pool[at - 1] > value:
-                    pool[at] = pool[at - 1]
-                    at -= 1
+        # Shell's sort, because numba takes longer to compile np.sort than most nights take to run.
+        for a in range(size):
+            pool[end + a] = label[offsets[i] + a]
+        gap = 1
+        while gap < size // 9:
+            gap = 3 * gap + 1
+        while gap > 0:
+            for a in range(end + gap, end + size):
+                value, at = pool[a], a
+                while at >= end + gap and pool[at - gap] > value:
+                    pool[at] = pool[at - gap]
+                    at -= gap
                 pool[at] = value
-        else:
-            pool[end : end + size] = np.sort(label[offsets[i] : offsets[i + 1]])
+            gap //= 3
         code = np.uint64(size) * np.uint64(0xBF58476D1CE4E5B9)
         for a in range(size):
             code = (code ^ np.uint64(pool[end + a])) * np.uint64(0x9E3779B97F4A7C15)
@@ -177,4 +182,4 @@ def _distinct(
             slot = (slot + 1) & (capacity - 1)
         of_item[i] = p
         items[p] += weight[i]
-    return of_item, start[: found + 1].copy(), pool[:end].copy(), key[:found].copy(), items[:found].copy()
+    return of_item, start[: found + 1], pool[:end], key[:found], items[:found]

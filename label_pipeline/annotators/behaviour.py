@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from label_pipeline.compiled import compiled
 from label_pipeline.votes import AnyArray, FloatArray, IntArray, Votes
 
 _EULER = 0.5772156649015329
@@ -22,9 +21,10 @@ def pace(votes: Votes, durations: FloatArray, too_fast: float | None, minimum: i
     out, `too_fast` is a quarter of the typical pace: the median over annotators with `minimum` durations of
     their medians, so that neither one prolific annotator nor the crowd of one-timers sets it.
     """
-    order = votes.annotator_order()
-    stop = np.concatenate([[0], np.cumsum(votes.per_annotator)])
-    timed, median = _medians(durations[order], stop)
+    grouped = pd.Series(durations).groupby(votes.annotator)
+    everyone = range(votes.n_annotators)
+    timed = grouped.count().reindex(everyone, fill_value=0).to_numpy(np.int64)
+    median = grouped.median().reindex(everyone).to_numpy(np.float64)
     enough = timed >= minimum
     if too_fast is None:
         too_fast = float(np.median(median[enough])) / 4 if enough.any() else 0.0
@@ -42,8 +42,9 @@ def sequence(votes: Votes, times: AnyArray) -> IntArray:
     moment = times.astype(np.float64)
     if times.dtype.kind == "M":
         moment[np.isnat(times)] = np.nan
-    stop = np.concatenate([[0], np.cumsum(votes.per_annotator)])
-    return _by_time(votes.annotator_order(), stop, moment)
+    known = np.flatnonzero(~np.isnan(moment))
+    ranked: IntArray = known[np.lexsort((moment[known], votes.annotator[known]))]
+    return ranked
 
 
 def runs(votes: Votes, right: FloatArray, order: IntArray) -> pd.DataFrame:
@@ -119,30 +120,3 @@ def drift(votes: Votes, right: FloatArray, order: IntArray, *, minimum: int) -> 
     with np.errstate(divide="ignore", invalid="ignore"):
         p_value = np.where(change == 0, 1.0, 2 * ndtr(-np.abs(change / error)))
     return pd.DataFrame({"drift": change, "drift_p_value": p_value})
-
-
-@compiled
-def _by_time(order: AnyArray, stop: AnyArray, moment: AnyArray) -> AnyArray:
-    """Each annotator's part of `order` sorted by time, without the unknown ones."""
-    found = np.empty(len(order), dtype=np.int64)
-    end = 0
-    for j in range(len(stop) - 1):
-        own = order[stop[j] : stop[j + 1]]
-        own = own[~np.isnan(moment[own])]
-        found[end : end + len(own)] = own[np.argsort(moment[own], kind="mergesort")]
-        end += len(own)
-    return found[:end]
-
-
-@compiled
-def _medians(durations: AnyArray, stop: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """Number and median of the known durations of each annotator, given grouped by annotator."""
-    timed = np.zeros(len(stop) - 1, dtype=np.int64)
-    median = np.full(len(stop) - 1, np.nan)
-    for j in range(len(stop) - 1):
-        own = durations[stop[j] : stop[j + 1]]
-        known = own[~np.isnan(own)]
-        timed[j] = len(known)
-        if len(known):
-            median[j] = np.median(known)
-    return timed, median

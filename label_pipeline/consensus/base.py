@@ -170,13 +170,10 @@ def _vote_shares(offsets: AnyArray, label: AnyArray, empty: AnyArray) -> AnyArra
     shares = np.zeros((n_items, len(empty)))
     for i in range(n_items):
         n = offsets[i + 1] - offsets[i]
-        if n == 0:
-            shares[i] = empty
         for a in range(offsets[i], offsets[i + 1]):
             shares[i, label[a]] += 1.0
-        if n > 1:
-            for k in range(len(empty)):
-                shares[i, k] /= n
+        for k in range(len(empty)):
+            shares[i, k] = shares[i, k] / n if n else empty[k]
     return shares
 
 
