@@ -53,9 +53,9 @@ def code_column(column: Any, name: str, also: Any = None) -> tuple[IntArray, Any
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    codes, values = _encode(column, name)
+    codes, values, objects = _encode(column, name)
     if also is not None:
-        extra = _encode(also, f"items (for {name})")[1]
+        extra, objects = _encode(also, f"items (for {name})")[1], None
         if len(extra) and len(values) and extra.type != values.type:
             raise UserError(
                 f"'{name}' holds {values.type} and the items given hold {extra.type}",
@@ -67,15 +67,19 @@ def code_column(column: Any, name: str, also: Any = None) -> tuple[IntArray, Any
     order = _order_of_text(values) if pa.types.is_large_string(values.type) else np.argsort(values.to_numpy())
     rank = np.empty(len(values), dtype=np.int32)
     rank[order] = np.arange(len(values), dtype=np.int32)
-    return rank[codes], values.to_numpy(zero_copy_only=False)[order]
+    return rank[codes], (values.to_numpy(zero_copy_only=False) if objects is None else objects)[order]
 
 
-def _encode(column: Any, name: str) -> tuple[IntArray, Any]:
-    """Codes of a column in any order, and its distinct values: text (large_string), int64, or float64."""
+def _encode(column: Any, name: str) -> tuple[IntArray, Any, AnyArray | None]:
+    """Codes of a column in any order, and its distinct values: text (large_string), int64, or float64.
+
+    Third, the distinct strings where they exist as Python objects already: making them anew costs more than sorting.
+    """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    objects: AnyArray | None = None
     try:
         if isinstance(column, (pa.Array, pa.ChunkedArray)):
             column = pa.chunked_array([column]) if isinstance(column, pa.Array) else column
@@ -90,6 +94,8 @@ def _encode(column: Any, name: str) -> tuple[IntArray, Any]:
             series = column if isinstance(column, pd.Series) else pd.Series(column)
             codes, distinct = pd.factorize(series.to_numpy() if series.dtype == object else series)
             values = pa.array(distinct, from_pandas=True)
+            if series.dtype == object and pa.types.is_string(values.type):
+                objects = distinct
             if pa.types.is_dictionary(values.type):
                 values = values.dictionary_decode()
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
@@ -105,7 +111,7 @@ def _encode(column: Any, name: str) -> tuple[IntArray, Any]:
             where="annotations",
             do="Leave out rows without an item, an annotator or a label.",
         )
-    return codes, _plain(values, name)
+    return codes, _plain(values, name), objects
 
 
 def _plain(values: Any, name: str) -> Any:
