@@ -11,7 +11,7 @@ nightly: .venv/ready  ## last night for the sample project
 
 test: .venv/ready  ## lint, types and the quick tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 ui: .venv/ready  ## the Dagster UI on 127.0.0.1:3000
 	$(BIN)/label-pipeline ui

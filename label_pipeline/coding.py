@@ -95,7 +95,7 @@ def _encode(column: Any, name: str) -> tuple[IntArray, Any, AnyArray | None]:
             codes, distinct = pd.factorize(series.to_numpy() if series.dtype == object else series)
             values = pa.array(distinct, from_pandas=True)
             if series.dtype == object and pa.types.is_string(values.type):
-                objects = distinct
+                objects = np.asarray(distinct, dtype=object)
             if pa.types.is_dictionary(values.type):
                 values = values.dictionary_decode()
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
