@@ -27,6 +27,7 @@ def dagster_home(folder: DataFolder) -> Path:
 
 DAGSTER_YAML = """\
 telemetry: {enabled: false}
+nux: {enabled: false}
 concurrency:
   pools: {granularity: op, default_limit: 1}
 run_monitoring:
