@@ -31,9 +31,12 @@ def last_night(timezone: str, end: date | None = None) -> date:
 def parse_day(text: str) -> date:
     """A day from `YYYY-MM-DD`, or a UserError that shows the form."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise UserError(f"'{text}' is not a day", rule="YYYY-MM-DD", do="Write it like 2026-10-05.") from None
+        day = None
+    if day is None or str(day) != text:  # 20261005 and 2026-W41-1 are days too, but no folder's name
+        raise UserError(f"'{text}' is not a day", rule="YYYY-MM-DD", do="Write it like 2026-10-05.")
+    return day
 
 
 def days(first: date, last: date) -> list[date]:
