@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export LABEL_PIPELINE_DATA ?= $(CURDIR)/data
 
-.PHONY: nightly test ui check lock clean
+.PHONY: nightly test ui check label-studio lock clean
 
 nightly: .venv/ready  ## last night for the sample project
 	$(BIN)/label-pipeline nightly --project sample
@@ -15,6 +15,10 @@ test: .venv/ready  ## lint, types and the quick tests
 
 ui: .venv/ready  ## the Dagster UI on 127.0.0.1:3000
 	$(BIN)/label-pipeline ui
+
+label-studio: .label-studio/ready  ## a Label Studio to try pulling from, on 127.0.0.1:8080
+	COLLECT_ANALYTICS=False LATEST_VERSION_CHECK=False SENTRY_DSN= FRONTEND_SENTRY_DSN= .label-studio/bin/label-studio \
+		start --no-browser --internal-host 127.0.0.1 --port 8080 --data-dir $(LABEL_PIPELINE_DATA)/label-studio
 
 check: test  ## everything: the slow tests too (real servers, browser, campaigns)
 	$(BIN)/pytest -m slow
@@ -27,7 +31,16 @@ check: test  ## everything: the slow tests too (real servers, browser, campaigns
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
-lock:  ## write requirements.lock anew from pyproject.toml
+# Label Studio has an environment of its own: it holds older versions of much that is here.
+.label-studio/ready: label-studio.lock
+	$(PYTHON) -m venv .label-studio
+	.label-studio/bin/python -m pip install -q --disable-pip-version-check uv
+	.label-studio/bin/uv pip install -q --python .label-studio/bin/python -r label-studio.lock
+	touch $@
+
+lock:  ## write both locks anew
+	echo label-studio==1.23.2 | $(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal \
+		--python-version 3.11 - -o label-studio.lock
 	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
 		--group dev --extra crowdkit pyproject.toml -o requirements.lock
 

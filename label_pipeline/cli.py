@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from label_pipeline.errors import UserError
 
@@ -44,6 +45,10 @@ def parser() -> argparse.ArgumentParser:
     land.add_argument("--source", required=True, metavar="NAME")
     land.add_argument("--day", metavar="D", help="landing day (default: today in the project's timezone)")
 
+    pull = commands.add_parser("pull", parents=[data], help="land what changed in a running Label Studio")
+    pull.add_argument("project")
+    pull.add_argument("--source", metavar="NAME", help="one source (default: all that have a pull part)")
+
     nightly = commands.add_parser("nightly", parents=[data], help="run last night, or the days asked for")
     nightly.add_argument("--project", metavar="P", help="one project (default: all)")
     nightly.add_argument("--day", metavar="D", help="one day, like 2026-10-05")
@@ -52,6 +57,15 @@ def parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", parents=[data], help="what has landed, run and been published")
     status.add_argument("--project", metavar="P", help="one project (default: all)")
+
+    kpis = commands.add_parser("kpis", parents=[data], help="the key figures of the newest night, or of a range")
+    kpis.add_argument("project")
+    kpis.add_argument("--kpi", metavar="K", help="one KPI, with its figures of classes, slices and groups")
+    kpis.add_argument("--from", dest="first", metavar="D", help="from this day")
+    kpis.add_argument("--to", dest="last", metavar="D", help="up to this day (default: the newest)")
+    kpis.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    _quarantine(commands, data)
 
     ui = commands.add_parser("ui", parents=[data], help="the Dagster UI with schedules, sensors and backfills")
     ui.add_argument("--host", default="127.0.0.1")
@@ -64,6 +78,23 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument("--days", type=int, default=14)
     simulate.add_argument("--items", type=int, default=600)
     return top
+
+
+def _quarantine(commands: Any, data: argparse.ArgumentParser) -> None:
+    """The command `quarantine`, which has more options than most."""
+    quarantine = commands.add_parser(
+        "quarantine", parents=[data], help="which answers broke which rule; run them again once it is mended"
+    )
+    quarantine.add_argument("project")
+    quarantine.add_argument("--day", metavar="D", help="one landing day")
+    quarantine.add_argument("--from", dest="first", metavar="D", help="from this landing day")
+    quarantine.add_argument("--to", dest="last", metavar="D", help="up to this landing day")
+    quarantine.add_argument("--rule", metavar="R", help="only rows that broke this rule")
+    quarantine.add_argument("--by", choices=("rule", "file", "column"), help="count them in groups")
+    quarantine.add_argument("--limit", type=int, default=20, metavar="N", help="lines shown at most (default: 20)")
+    quarantine.add_argument(
+        "--replay", action="store_true", help="run the days again from the first that the project file now accepts"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -54,7 +54,10 @@ def wilson_bounds(
 
     (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n), kept within [0, 1] and around p.
     """
-    z = _z(confidence)
+    return _score_bounds(successes, n, _z(confidence))
+
+
+def _score_bounds(successes: npt.NDArray[Any], n: npt.NDArray[Any], z: float) -> tuple[FloatArray, FloatArray]:
     trials = np.where(n > 0, n, np.nan).astype(np.float64)
     share = np.clip(successes / trials, 0.0, 1.0)
     scale = 1.0 + z * z / trials
@@ -155,6 +158,94 @@ def bootstrap(value: float | None, replicates: FloatArray, n: int, *, confidence
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(known, [tail, 1.0 - tail])
     return Estimate(float(value), float(low), float(high), n)
+
+
+def prediction_powered(
+    right: npt.NDArray[Any], predicted: npt.NDArray[Any], rest: npt.NDArray[Any], *, confidence: float = CONFIDENCE
+) -> Estimate:
+    """A share observed on a sample and sharpened by a prediction that is known for the whole; n is the sample's.
+
+    `right` (n,) in [0, 1] was observed, `predicted` (n,) was predicted for the same, `rest` (N,) for all others. The
+    value is mean(right) + λ (mean(rest) − mean(predicted)) with λ = cov / ((1 + n/N) var), which is as right as the
+    sample is, however wrong the predictions are, and never much less exact than the sample alone. Its variance is that
+    of the sample times 1 − ρ² N/(n + N), so the interval is Wilson's with n divided by that; ρ² is adjusted for the
+    one coefficient that was fitted. Without variation, or below three observations, it is Wilson's.
+    Source: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic 2023; the λ of Angelopoulos, Duchi & Zrnic 2023 (PPI++).
+    """
+    n, others = len(right), len(rest)
+    if n == 0:
+        return Estimate(None, None, None, 0)
+    value, gain = float(np.mean(right)), 0.0
+    spread, error = float(np.var(predicted)), float(np.var(right))
+    if n > 2 and others and spread > 0.0 and error > 0.0:
+        covariance = float(np.mean((right - value) * (predicted - np.mean(predicted))))
+        weight = covariance / ((1.0 + n / others) * spread)
+        value = min(max(value + weight * float(np.mean(rest) - np.mean(predicted)), 0.0), 1.0)
+        fit = 1.0 - (1.0 - covariance**2 / (spread * error)) * (n - 1) / (n - 2)
+        gain = max(fit, 0.0) * others / (n + others)
+    worth = n / max(1.0 - gain, 1.0 / n)
+    sharper = wilson(value * worth, worth, confidence=confidence)
+    return Estimate(value, sharper.ci_low, sharper.ci_high, n)
+
+
+def clustered_share(totals: npt.NDArray[Any], sizes: npt.NDArray[Any], *, confidence: float = CONFIDENCE) -> Estimate:
+    """The mean of values in [0, 1] that come in clusters, such as one annotator's answers; n counts values.
+
+    `totals` (k,) are the sums of the values of each cluster, `sizes` (k,) their numbers; clusters without any are left
+    out. Wilson's interval at the number of values that, independent, would have the variance seen between clusters,
+    and at most n; with Student's t for the number of clusters. Where all values are 0, or 1, that number is that of
+    clusters, and one cluster alone has no interval. Source: Korn & Graubard 1998.
+    """
+    totals, sizes = totals[sizes > 0], sizes[sizes > 0]
+    n, clusters = int(sizes.sum()), len(sizes)
+    if n == 0:
+        return Estimate(None, None, None, 0)
+    from scipy.special import stdtrit
+
+    value = float(totals.sum()) / n
+    if clusters == 1:
+        return Estimate(value, None, None, n)
+    variance = float(((totals - value * sizes) ** 2).sum()) / n**2 * clusters / (clusters - 1)
+    single = value * (1.0 - value)
+    if single <= 0.0:
+        worth = float(clusters)
+    else:
+        worth = float(n) if variance * n <= single else single / variance
+    t = float(stdtrit(clusters - 1, (1.0 + confidence) / 2.0))
+    low, high = _score_bounds(np.asarray([value * worth]), np.asarray([worth]), t)
+    return Estimate(value, float(low[0]), float(high[0]), n)
+
+
+def difference(first: Estimate, second: Estimate) -> Estimate:
+    """`first` less `second`, two independent figures, with an interval made of theirs; n is that of `first`.
+
+    Each end adds the squared distances from the values to the ends that face it, so that it stays within what the
+    two figures can be. Undefined where one of them is; without an end where one of them has none.
+    Source: Newcombe 1998, method 10; Zou & Donner 2008 (MOVER).
+    """
+    if first.value is None or second.value is None:
+        return Estimate(None, None, None, first.n)
+    value = first.value - second.value
+    down = _distance(first.value, first.ci_low, second.value, second.ci_high)
+    up = _distance(first.value, first.ci_high, second.value, second.ci_low)
+    return Estimate(value, None if down is None else value - down, None if up is None else value + up, first.n)
+
+
+def adjusted(p_values: npt.NDArray[Any]) -> FloatArray:
+    """P-values (n,) as they are among all of them: those at most q hold, with q the expected share of false ones.
+
+    NaN stays NaN and counts for nothing. Source: Benjamini & Hochberg 1995.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)[: int((~np.isnan(p)).sum())]
+    found = np.full(p.shape, np.nan)
+    scaled = p[order] * len(order) / np.arange(1, len(order) + 1)
+    found[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return found
+
+
+def _distance(value: float, end: float | None, other: float, facing: float | None) -> float | None:
+    return None if end is None or facing is None else math.hypot(value - end, other - facing)
 
 
 def _z(confidence: float) -> float:

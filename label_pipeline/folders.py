@@ -49,6 +49,10 @@ class DataFolder:
         """The DuckDB file a person opens."""
         return self.root / "marts" / f"{project}.duckdb"
 
+    def alerts(self, project: str) -> Path:
+        """What people have been told already."""
+        return self.root / "marts" / f"{project}.alerts.json"
+
     def published(self, project: str) -> Path:
         """The training set's versions and the LATEST pointer."""
         return self.root / "published" / project

@@ -36,6 +36,13 @@ def landed_files(folder: DataFolder, project: str, day: date) -> list[LandedFile
     return found
 
 
+def project_files(folder: DataFolder, project: Project, day: date) -> list[LandedFile]:
+    """The files of a day that a project reads. Of another's landing those of the sources it names: the rest is not
+    its business, and the owner accounts for it."""
+    files = landed_files(folder, project.landing_of, day)
+    return files if project.landing is None else [file for file in files if file.source in project.sources]
+
+
 def landed_days(folder: DataFolder, project: str) -> list[date]:
     """The days on which anything landed, in order; folders that are not named like a day are passed over."""
     days = []
@@ -51,17 +58,10 @@ def land(folder: DataFolder, project: Project, files: list[Path], source: str, d
     """Copy files into a day's landing folder. The same file again changes nothing.
 
     Raises:
-        UserError: unknown source, a day outside the project, a file that is not there or whose name would hide it, or
-            another file of the same name.
+        UserError: a project that reads what lands for another, unknown source, a day outside the project, a file that
+            is not there or whose name would hide it, or another file of the same name.
     """
-    if source not in project.sources:
-        raise UserError(f"the project has no source '{source}'", rule="source", do=nearest(source, project.sources))
-    if day < project.start or (project.end and day > project.end):
-        raise UserError(
-            f"{day} is outside the project ({project.start} to {project.end or 'open'})",
-            rule="start, end",
-            do="Choose --day.",
-        )
+    _check(project, source, day)
     missing = [f for f in files if not f.is_file()]
     if missing:
         raise UserError(f"there is no file '{missing[0]}'", do="Nothing was landed.")
@@ -88,3 +88,37 @@ def land(folder: DataFolder, project: Project, files: list[Path], source: str, d
                 shutil.copyfile(file, beside)
         landed.append(target / file.name)
     return landed
+
+
+def land_bytes(folder: DataFolder, project: Project, name: str, content: bytes, source: str, day: date) -> Path:
+    """Write one file into a day's landing folder, whole or not at all; returns its path.
+
+    Raises:
+        UserError: a project that reads what lands for another, unknown source, a day outside the project, or a file of
+            that name is there.
+    """
+    _check(project, source, day)
+    target = folder.landing(project.project, day) / source / name
+    if target.exists():
+        raise UserError(f"another file named '{name}' is landed on {day}", rule="landing files are never changed")
+    with replacing(target) as beside:
+        beside.write_bytes(content)
+    return target
+
+
+def _check(project: Project, source: str, day: date) -> None:
+    """Raise UserError for a project that lands nothing itself, and for a source or a day that it has not."""
+    if project.landing is not None:
+        raise UserError(
+            f"project '{project.project}' reads what lands for '{project.landing}'",
+            rule="landing",
+            do=f"Land the files for '{project.landing}', once for both.",
+        )
+    if source not in project.sources:
+        raise UserError(f"the project has no source '{source}'", rule="source", do=nearest(source, project.sources))
+    if day < project.start or (project.end and day > project.end):
+        raise UserError(
+            f"{day} is outside the project ({project.start} to {project.end or 'open'})",
+            rule="start, end",
+            do="Choose --day.",
+        )

@@ -1,11 +1,12 @@
 """The mart: one DuckDB file a project that a person or a BI tool opens. Built beside and swapped whole.
 
 Readers keep the file they opened; the next open sees the new one. Its tables are the newest state in the
-lake's shapes; `kpis` and `gates` hold every day.
+lake's shapes; `kpis` and `gates` hold every day. What is asked of them every day is a view (`mart_views`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,29 +26,50 @@ from label_pipeline.contracts.tables import (
 )
 from label_pipeline.files import replacing
 from label_pipeline.lake import Lake
+from label_pipeline.mart_views import VIEWS
 from label_pipeline.sql import connect, file_list, identifier, literal
 
 NEWEST = (RELABEL_QUEUE, GOLD_SET, CONSENSUS_LABELS, CONSENSUS_EVIDENCE, LABEL_ISSUES, ANNOTATOR_QUALITY)
 EVERY_DAY = (KPIS, GATES, LANDINGS, QUARANTINE)
 
 
-def build_mart(lake: Lake, path: Path, day: date) -> dict[str, int]:
+def build_mart(
+    lake: Lake,
+    path: Path,
+    day: date,
+    *,
+    newest: Sequence[Table] = NEWEST,
+    every_day: Sequence[Table] = EVERY_DAY,
+) -> dict[str, int]:
     """Build the mart as of `day` and put it in place; returns the rows of each table."""
     rows: dict[str, int] = {}
     with replacing(path) as beside, connect() as con:
         # 1.4's storage format: DuckDB 1.4 and newer can all read the file.
         con.execute(f"ATTACH {literal(str(beside))} AS mart (STORAGE_VERSION 'v1.4.0')")
         try:
-            for table in NEWEST:
+            for table in newest:
                 files = [f for f in lake.files(table, day) if f.parent.name == f"day={day}"]
                 source = f"read_parquet({file_list(files)})"
                 rows[table.name] = _create(con, table, f"DATE {literal(str(day))}", source)
-            for table in EVERY_DAY:
+            for table in every_day:
                 source = f"read_parquet({file_list(lake.files(table, day))}, hive_partitioning = true)"
                 rows[table.name] = _create(con, table, "day::DATE", source)
+            _create_views(con, set(rows))
         finally:
             con.execute("DETACH mart")  # the process's one database would keep it, and refuse the next of this name
     return rows
+
+
+def _create_views(con: Any, tables: set[str]) -> None:
+    """The views whose tables are there."""
+    con.execute("USE mart")
+    try:
+        for view in VIEWS:
+            if {table.name for table in view.tables} <= tables:
+                con.execute(f"CREATE VIEW {identifier(view.name)} AS {view.query}")
+                con.execute(f"COMMENT ON VIEW {identifier(view.name)} IS {literal(view.meaning)}")
+    finally:
+        con.execute("USE memory")  # a database in use cannot be let go
 
 
 def _create(con: Any, table: Table, day: str, source: str) -> int:

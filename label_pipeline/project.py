@@ -9,40 +9,53 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.kpis.catalogue import KPIS
+from label_pipeline.project_alerts import Alerts
+from label_pipeline.project_base import Names, Part, wrong
 from label_pipeline.project_cron import checked_cron
+from label_pipeline.project_labels import Labels
 from label_pipeline.project_mistakes import message
+from label_pipeline.project_policy import Consensus, Gold, Predictions, Publish, Quarantine, Queue, Rate, Target
+from label_pipeline.project_pull import Pull
 from label_pipeline.yaml_lines import parse
 
 NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]+([_-][a-z0-9]+)*")
 OWNER = re.compile(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
-SourceFormat = Literal["csv", "jsonl", "parquet", "mturk_csv", "label_studio_json", "predictions"]
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
-Share = Annotated[float, Field(ge=0, le=1)]
+SourceFormat = Literal[
+    "csv",
+    "jsonl",
+    "parquet",
+    "mturk_csv",
+    "label_studio_json",
+    "label_studio_min",
+    "label_studio_csv",
+    "argilla",
+    "prodigy",
+    "doccano",
+    "cvat",
+    "ground_truth_manifest",
+    "ground_truth_responses",
+    "labelbox",
+    "toloka",
+    "appen",
+    "items",
+    "predictions",
+]
 MOST_MISTAKES = 8  # told at once
 INTEGER_ID = r"^([0-9]+)\.0+$"  # how a program that took an id for a number writes it
-
-
-def _wrong(words: str, *at: str) -> PydanticCustomError:
-    """A mistake in the field `at`, below the part that is being checked."""
-    return PydanticCustomError("mistake", "{words}", {"words": words, "at": at})
 
 
 def _timezone(value: str) -> str:
@@ -55,60 +68,18 @@ def _timezone(value: str) -> str:
 Timezone = Annotated[str, AfterValidator(_timezone)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Schedule(_Part):
+class Schedule(Part):
     """When the nightly run starts; a day ends at midnight of this timezone."""
 
     cron: Annotated[str, AfterValidator(checked_cron)] = "30 2 * * *"
     timezone: Timezone = "UTC"
 
 
-class Labels(_Part):
-    """The label schema. `aliases` maps what a tool wrote to a class; matching ignores case and outer spaces."""
-
-    type: Literal["single_choice", "ordinal"] = "single_choice"
-    classes: tuple[str, ...]
-    aliases: dict[str, str] = {}
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Labels:
-        if len(self.classes) < 2:
-            raise ValueError("a label schema needs at least two classes")
-        folded: dict[str, str] = {}
-        for name in self.classes:
-            if not name.strip():
-                raise _wrong("a class has no name", "classes")
-            if folded.setdefault(name.strip().casefold(), name) != name:
-                raise _wrong(
-                    f"classes '{folded[name.strip().casefold()]}' and '{name}' differ only in case or spaces", "classes"
-                )
-        if len(set(self.classes)) != len(self.classes):
-            raise _wrong("a class is listed twice", "classes")
-        for alias, target in self.aliases.items():
-            if target not in self.classes:
-                raise _wrong(
-                    f"alias '{alias}' stands for '{target}', which is not a class. {nearest(target, self.classes)}",
-                    "aliases",
-                    alias,
-                )
-            if (other := folded.setdefault(alias.strip().casefold(), target)) != target:
-                raise _wrong(f"alias '{alias}' stands for '{target}' and for '{other}'", "aliases", alias)
-        return self
-
-    @property
-    def by_word(self) -> dict[str, str]:
-        """The class of every word that stands for one: its own name or an alias, trimmed and casefolded."""
-        words = {name: name for name in self.classes} | self.aliases
-        return {word.strip().casefold(): name for word, name in words.items()}
-
-
-class Items(_Part):
-    """What is kept of an item: nothing but `fields` is read."""
+class Items(Part):
+    """What is kept of an item: nothing but `fields` is read. `sources` say what items there are, where not all do."""
 
     fields: Names = ()
+    sources: Names = ()
     slices: Names = ()
     arrived_at: str | None = None
     text: str | None = None
@@ -121,11 +92,11 @@ class Items(_Part):
         uses += [("arrived_at", self.arrived_at), ("text", self.text), ("image", self.image)]
         for field, name in uses:
             if name is not None and name not in self.fields:
-                raise _wrong(f"'{name}' is used but not among items.fields. {nearest(name, self.fields)}", field)
+                raise wrong(f"'{name}' is used but not among items.fields. {nearest(name, self.fields)}", field)
         return self
 
 
-class Source(_Part):
+class Source(Part):
     """One place annotations come from. Column names may hold `<n>` for several answers in one row."""
 
     format: SourceFormat
@@ -138,11 +109,13 @@ class Source(_Part):
     started_at: str | None = None
     duration_s: str | None = None
     status: str | None = None
-    fields: dict[str, str] = {}
+    batch: str | None = None
+    fields: dict[str, str] = Field({})
     timezone: Timezone = "UTC"
     encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
     delimiter: str = ","
     model: str = "landed"
+    pull: Pull | None = None
 
     @field_validator("delimiter")
     @classmethod
@@ -151,121 +124,50 @@ class Source(_Part):
             raise ValueError(f"'{value}' is not one sign, like ',' or ';' or \"\\t\" in double quotes")
         return value
 
+    @model_validator(mode="after")
+    def _pulled(self) -> Source:
+        if self.pull and self.format != "label_studio_json":
+            raise wrong("only sources of format label_studio_json are pulled", "pull")
+        if self.pull and (self.mode == "snapshot" or self.encoding != "utf-8"):
+            field = "mode" if self.mode == "snapshot" else "encoding"
+            raise wrong("pull lands increments in UTF-8, deletions among them: leave this field out", field)
+        return self
 
-class People(_Part):
-    """The roster: a CSV beside the project file with source, identity, group, role, rate_per_hour."""
+
+class People(Part):
+    """The roster: a CSV beside the project file with source, identity, group, role, rate_per_hour.
+
+    `unknown` says what becomes of answers of people who are not in it.
+    """
 
     roster: str | None = None
+    unknown: Literal["accept", "quarantine"] = "accept"
+
+    @model_validator(mode="after")
+    def _listed(self) -> People:
+        if self.unknown == "quarantine" and self.roster is None:
+            raise wrong("without a roster everybody is unknown", "unknown")
+        return self
 
 
-class Guidelines(_Part):
-    """Guideline versions: `current`, and the first day of each in `since`."""
+class Guidelines(Part):
+    """Guideline versions: `current`, the first day of each in `since`, and of batches that kept to one of their own."""
 
     current: str = "v1"
-    since: dict[str, date] = {}
+    since: dict[str, date] = Field({})
+    batches: dict[str, str] = Field({})
 
     @model_validator(mode="after")
     def _listed(self) -> Guidelines:
         if self.since and self.current not in self.since:
-            raise _wrong(f"'{self.current}' has no first day in since. {nearest(self.current, self.since)}", "current")
+            raise wrong(f"'{self.current}' has no first day in since. {nearest(self.current, self.since)}", "current")
+        for batch, name in self.batches.items():
+            if self.since and name not in self.since:
+                raise wrong(f"'{name}' has no first day in since. {nearest(name, self.since)}", "batches", batch)
         return self
 
 
-class Baseline(_Part):
-    """The built-in model for out-of-fold probabilities: item `text` or numeric `features` (a list of numbers)."""
-
-    text: str | None = None
-    features: str | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Baseline:
-        if (self.text is None) == (self.features is None):
-            raise ValueError("give one of 'text' and 'features'")
-        return self
-
-
-class Predictions(_Part):
-    """Where class probabilities come from when no source of format `predictions` has landed any."""
-
-    baseline: Baseline | None = None
-
-    @field_validator("baseline", mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return {"text": value} if isinstance(value, str) else value
-
-
-class Annotations(_Part):
-    """How many annotations an item gets."""
-
-    min: int = Field(2, ge=1)
-    max: int = Field(5, ge=1)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Annotations:
-        if self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
-        return self
-
-
-class Consensus(_Part):
-    """How labels are aggregated, and from which confidence an item is settled."""
-
-    method: Literal["auto", "majority", "wawa", "one_coin", "dawid_skene", "crowdlab", "ordinal"] = "auto"
-    accept_at: Share = 0.9
-    annotations: Annotations = Annotations()
-
-
-class Gold(_Part):
-    """Where settled truth comes from: CSV files beside the project file with item_id, label and maybe role."""
-
-    seeds: str | None = None
-
-
-class Budget(_Part):
-    """What a night may spend on relabelling."""
-
-    annotations: int = Field(100, ge=0)
-
-
-class Queue(_Part):
-    """Policy of the relabel queue."""
-
-    budget: Budget = Budget()
-    adjudicate_after: int = Field(4, ge=1)
-
-
-class Target(_Part):
-    """A KPI's target and what happens when it is missed."""
-
-    at_least: float | None = None
-    at_most: float | None = None
-    otherwise: Literal["warn", "block"] = "warn"
-
-    @model_validator(mode="after")
-    def _some(self) -> Target:
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("a target needs at_least or at_most")
-        return self
-
-
-class Splits(_Part):
-    """Shares of the training set; the test set is the evaluation gold."""
-
-    train: Share = 0.8
-    validation: Share = 0.2
-    test: Literal["gold"] = "gold"
-
-
-class Publish(_Part):
-    """What may be published."""
-
-    splits: Splits = Splits()
-    min_coverage: Share = 0.5
-    max_quarantined: Share = 0.2
-
-
-class Project(_Part):
+class Project(Part):
     """A whole project file."""
 
     project: str
@@ -274,6 +176,7 @@ class Project(_Part):
     start: date
     end: date | None = None
     schedule: Schedule = Schedule()
+    landing: str | None = None
     labels: Labels
     items: Items = Items()
     sources: dict[str, Source]
@@ -283,38 +186,74 @@ class Project(_Part):
     consensus: Consensus = Consensus()
     gold: Gold = Gold()
     queue: Queue = Queue()
-    kpis: dict[str, Target] = {}
+    kpis: dict[str, Target] = Field({})
+    costs: dict[str, Rate] = Field({})
+    quarantine: Quarantine = Quarantine()
     publish: Publish = Publish()
+    alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
     def _consistent(self) -> Project:
         if not NAME.fullmatch(self.project):
-            raise _wrong(
+            raise wrong(
                 f"'{self.project}' is not a project name: small letters, digits, '-' and '_', at most 63", "project"
             )
         for name in self.sources:
             if not NAME.fullmatch(name):
-                raise _wrong(
+                raise wrong(
                     f"'{name}' is not a source name: small letters, digits, '-' and '_', at most 63", "sources", name
                 )
         if not OWNER.fullmatch(self.owner):
-            raise _wrong(f"'{self.owner}' is neither 'team:NAME' nor an e-mail address", "owner")
+            raise wrong(f"'{self.owner}' is neither 'team:NAME' nor an e-mail address", "owner")
         if not self.sources:
-            raise _wrong("a project needs at least one source", "sources")
+            raise wrong("a project needs at least one source", "sources")
         if self.end and self.end < self.start:
-            raise _wrong(f"{self.end} is before start {self.start}", "end")
+            raise wrong(f"{self.end} is before start {self.start}", "end")
         for name in self.kpis:
             if name not in KPIS:
-                raise _wrong(f"'{name}' is no KPI. {nearest(name, KPIS)}", "kpis", name)
+                raise wrong(f"'{name}' is no KPI. {nearest(name, KPIS)}", "kpis", name)
+        self._check_sources()
+        self._check_uses()
         base = self.predictions.baseline
         for field in (base.text, base.features) if base else ():
             if field and field not in self.items.fields:
-                raise _wrong(
+                raise wrong(
                     f"'{field}' is used but not among items.fields. {nearest(field, self.items.fields)}",
                     "predictions",
                     "baseline",
                 )
         return self
+
+    def _check_sources(self) -> None:
+        """Every source that is named somewhere is one."""
+        named: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [(("items", "sources"), self.items.sources)]
+        for name, source in self.sources.items():
+            if self.landing and source.pull:
+                raise wrong(f"'{self.landing}' lands the files: pull them there", "sources", name, "pull")
+        named += [(("labels", "alias_changes", k, "source"), c.source) for k, c in enumerate(self.labels.alias_changes)]
+        for at, names in named:
+            for name in names:
+                if name not in self.sources:
+                    raise wrong(f"'{name}' is no source. {nearest(name, self.sources)}", *at)
+
+    def _check_uses(self) -> None:
+        """Nothing is asked for that labels without a consensus cannot give."""
+        if self.labels.has_consensus:
+            return
+        asked: list[tuple[tuple[str, ...], object]] = [
+            (("gold", "seeds"), self.gold.seeds),
+            (("predictions", "baseline"), self.predictions.baseline),
+            (("kpis",), self.kpis),
+            *((("sources", name, "format"), s.format == "predictions") for name, s in self.sources.items()),
+        ]
+        for at, value in asked:
+            if value:
+                raise wrong(f"labels of type '{self.labels.type}' are kept and counted, and have no consensus yet", *at)
+
+    @property
+    def landing_of(self) -> str:
+        """The project in whose landing folder the files are: another's where several questions share one form."""
+        return self.landing or self.project
 
     @property
     def timezone(self) -> str:
@@ -343,12 +282,7 @@ def load_project(folder: DataFolder, name: str) -> Project:
         raise UserError(
             f"there is no project '{name}'", where=str(folder.projects), do=nearest(name, project_names(folder))
         )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        where = f"{shown(folder, path)}:{line}"
-        raise UserError("the file is not UTF-8 text", where=where, do="Save it as UTF-8.") from None
+    text = _text(folder, path)
     project = parse_project(text, shown(folder, path))
     if project.project != name:
         raise UserError(
@@ -357,7 +291,38 @@ def load_project(folder: DataFolder, name: str) -> Project:
             rule="project",
             do="Make them equal.",
         )
+    if project.landing is not None:
+        line = parse(text, "").line(("landing",))
+        _check_landing(folder, project, project.landing, f"{shown(folder, path)}:{line}: landing")
     return project
+
+
+def _text(folder: DataFolder, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        where = f"{shown(folder, path)}:{line}"
+        raise UserError("the file is not UTF-8 text", where=where, do="Save it as UTF-8.") from None
+
+
+def _check_landing(folder: DataFolder, project: Project, owner: str, where: str) -> None:
+    """The project whose landed files are read too exists, and is the one for which they land.
+
+    Raises:
+        UserError: it does not, or itself reads what lands for another.
+    """
+    others = [name for name in project_names(folder) if name != project.project]
+    if owner not in others:
+        raise UserError(f"there is no other project '{owner}'", where=where, do=nearest(owner, others))
+    try:
+        theirs = parse_project(_text(folder, folder.project_file(owner)), "").landing
+    except UserError:
+        return  # its own mistakes are told where it is loaded
+    if theirs is not None:
+        raise UserError(
+            f"project '{owner}' itself reads what lands for '{theirs}'", where=where, do=f"Write '{theirs}'."
+        )
 
 
 def parse_project(text: str, where: str) -> Project:

@@ -38,7 +38,7 @@ def _fields_at(whole: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
             models = [
                 a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)
             ]
-            is_map = getattr(annotation, "__origin__", None) is dict
+            is_map = getattr(annotation, "__origin__", None) in (dict, tuple)
             model = (models[0], "map") if is_map and models else (models[0] if models else None)
         elif isinstance(model, tuple):
             model = model[0]

@@ -63,6 +63,8 @@ def consensus_table(
     is_gold = certain["label"].notna().to_numpy()
     frame.loc[is_gold, "label"] = certain["label"].to_numpy()[is_gold]
     posterior = probabilities.copy()
+    unaided = (voted >= 0) & (known_truth(votes, gold) < 0)
+    frame["voted_confidence"] = np.where(unaided, posterior[np.arange(len(frame)), voted], np.nan)
     codes = {name: k for k, name in enumerate(votes.classes)}
     final = np.array([codes.get(label, -1) for label in frame["label"]], dtype=np.int64)
     posterior[is_gold] = 0.0

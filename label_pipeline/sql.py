@@ -6,6 +6,8 @@ parameter (COPY targets, file lists). Table and column names from people always 
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -46,6 +48,9 @@ def connect(path: Path | None = None, *, read_only: bool = False) -> Iterator[An
         con.close()
 
 
+# What the in-memory database may hold, in MiB, and more for each core, as each reads into buffers of its own. What does
+# not fit goes to the temporary folder.
+MEMORY, MEMORY_PER_CORE = 1000, 250
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -56,4 +61,6 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def _memory() -> Any:
     import duckdb
 
-    return duckdb.connect(":memory:", config=CONFIG)
+    spilled = Path(tempfile.gettempdir()) / f"label-pipeline-{os.getpid()}"
+    limit = f"{MEMORY + MEMORY_PER_CORE * (os.cpu_count() or 1)}MiB"
+    return duckdb.connect(":memory:", config=CONFIG | {"memory_limit": limit, "temp_directory": str(spilled)})

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.special import ndtr
 from statsmodels.stats.proportion import proportion_confint
 
 from label_pipeline import estimates
 from label_pipeline.errors import UserError
+from label_pipeline.estimates import Estimate, adjusted, clustered_share, difference, prediction_powered, wilson
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1), st.sampled_from([0.8, 0.9, 0.95, 0.99]))
@@ -95,3 +97,65 @@ def test_nonsense_is_refused() -> None:
         estimates.quantile(np.arange(3.0), 90)
     with pytest.raises(UserError, match="events"):
         estimates.rate(-1, 2.0)
+
+
+def test_predictions_sharpen_a_sample_by_hand() -> None:
+    """Loss: an interval that promises more than gold and predictions together can tell, or a value that is biased."""
+    right = np.array([1, 1, 1, 1, 1, 0, 0, 0, 1, 1], dtype=np.float64)
+    predicted = np.array([0.9] * 5 + [0.4] * 3 + [0.4] * 2)
+    rest = np.array([0.9] * 20 + [0.4] * 10)
+    # Means 0.7 and 0.65; cov = 0.5 · 0.9 + (0.2 · 0.4) − 0.7 · 0.65 = 0.075; var = 0.0625; λ = 0.075 / (4/3 · 0.0625).
+    found = prediction_powered(right, predicted, rest)
+    assert found.value == pytest.approx(0.7 + 0.9 * (22 / 30 - 0.65))
+    # ρ² = 0.075² / (0.0625 · 0.21) = 3/7, adjusted 1 − (4/7)(9/8) = 5/14; times N/(n + N) = 3/4.
+    worth = 10 / (1 - 5 / 14 * 3 / 4)
+    expected = wilson(found.value * worth, worth)
+    assert (found.ci_low, found.ci_high, found.n) == (expected.ci_low, expected.ci_high, 10)
+
+
+@pytest.mark.parametrize(
+    ("right", "predicted", "rest"),
+    [([1, 1, 1, 1], [0.9, 0.8, 0.7, 0.9], [0.5]), ([1, 0, 1, 1], [0.8] * 4, [0.1]), ([1, 0, 1, 1], [1, 0, 1, 1], [])],
+)
+def test_predictions_that_tell_nothing_leave_the_sample(
+    right: list[float], predicted: list[float], rest: list[float]
+) -> None:
+    """Loss: a sample without a mistake, or predictions that never differ, would give certainty or a division by 0."""
+    arrays = (np.array(values, dtype=np.float64) for values in (right, predicted, rest))
+    assert prediction_powered(*arrays) == wilson(sum(right), len(right))
+
+
+def test_clusters_count_for_less_by_hand() -> None:
+    """Loss: a hundred answers of four people would be as sure as a hundred people's."""
+    totals, sizes = np.array([2, 1, 0, 2, 0]), np.array([2, 2, 0, 2, 2])
+    # Sums less 2 · 5/8 each: 3/4, −1/4, 3/4, −5/4; squares 0.5625 + 0.0625 + 0.5625 + 1.5625 = 2.75.
+    variance = 2.75 / 64 * 4 / 3
+    worth = 0.625 * 0.375 / variance
+    found = clustered_share(totals, sizes)
+    three = 2 * float(ndtr(3.182446305284263)) - 1  # Student's t with three degrees of freedom
+    expected = wilson(0.625 * worth, worth, confidence=three)
+    assert (found.value, found.n) == (0.625, 8)
+    assert (found.ci_low, found.ci_high) == (pytest.approx(expected.ci_low), pytest.approx(expected.ci_high))
+    # All alike, they count as people: with Student's t of one degree of freedom, 12.7 instead of 1.96.
+    alike = clustered_share(np.array([3, 3]), np.array([3, 3]))
+    assert alike.ci_low == pytest.approx(2 / (2 + 12.706204736174698**2))
+    assert clustered_share(np.array([2]), np.array([2])) == Estimate(1.0, None, None, 2)
+    assert clustered_share(np.array([]), np.array([])) == Estimate(None, None, None, 0)
+
+
+def test_differences_as_published() -> None:
+    """Loss: a gap between groups whose interval is not the one the field uses. Newcombe 1998, table II (a) and (c)."""
+    found = difference(wilson(56, 70), wilson(48, 80))
+    assert (found.value, found.ci_low, found.ci_high) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    found = difference(wilson(9, 10), wilson(3, 10))
+    assert (found.value, found.ci_low, found.ci_high) == pytest.approx((0.6, 0.1705, 0.8090), abs=1e-4)
+    assert difference(wilson(1, 2), Estimate(None, None, None, 0)) == Estimate(None, None, None, 2)
+    assert difference(Estimate(0.5, None, 0.6, 9), Estimate(0.2, 0.1, 0.3, 9)).ci_low is None
+
+
+def test_many_p_values_by_hand() -> None:
+    """Loss: of a hundred comparisons five hold by chance, and somebody is blamed for them."""
+    found = adjusted(np.array([0.01, np.nan, 0.04, 0.03, 0.9]))
+    # Sorted 0.01, 0.03, 0.04, 0.9 of four: times 4, 2, 4/3, 1 = 0.04, 0.06, 0.0533, 0.9; each at most the next.
+    assert found.tolist() == pytest.approx([0.04, np.nan, 0.16 / 3, 0.16 / 3, 0.9], nan_ok=True)
+    assert adjusted(np.array([])).tolist() == []

@@ -10,7 +10,7 @@ import pytest
 
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
-from label_pipeline.landing import LandedFile, land, landed_days, landed_files
+from label_pipeline.landing import LandedFile, land, landed_days, landed_files, project_files
 from label_pipeline.project import parse_project
 
 PROJECT = parse_project(
@@ -115,3 +115,16 @@ def test_folders_that_are_no_days_are_passed_over(folder: DataFolder) -> None:
     for name in ("2026-10-05", "2026-02-30", "old", "2026-1-05", "20261005", "abcd-ef-gh"):
         (folder.landing("p") / name).mkdir(parents=True)
     assert landed_days(folder, "p") == [DAY]
+
+
+def test_a_project_that_reads_anothers_files_lands_none(folder: DataFolder, tmp_path: Path) -> None:
+    """Loss: the export of a form with two questions, landed for both, is in two places that will differ one day."""
+    tone = PROJECT.model_copy(update={"project": "tone", "landing": "p"})
+    with pytest.raises(UserError) as caught:
+        land(folder, tone, [file(tmp_path / "a.csv", "1")], "tool", DAY)
+    assert "project 'tone' reads what lands for 'p'" in str(caught.value)
+    assert not folder.landing("tone").exists()
+    land(folder, PROJECT, [file(tmp_path / "a.csv", "1")], "tool", DAY)
+    file(folder.landing("p", DAY) / "stray" / "b.csv", "2")
+    assert [f.name for f in project_files(folder, tone, DAY)] == ["tool/a.csv"]
+    assert [f.name for f in project_files(folder, PROJECT, DAY)] == ["stray/b.csv", "tool/a.csv"]

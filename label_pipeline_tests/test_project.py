@@ -279,10 +279,13 @@ def test_the_sample_project_parses() -> None:
 def test_the_documents_examples_parse() -> None:
     """Loss: an example that does not work is copied all the same."""
     text = (Path(__file__).resolve().parents[1] / "docs" / "project-file.md").read_text("utf-8")
-    small, whole = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    small, whole, changes, question = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert parsed(small) == parsed(BASE)
+    schema = f"labels:\n  classes: {CLASSES}\n"
+    assert parsed(BASE.replace(schema, changes) + "  vendor: {format: csv}\n").labels.alias_changes
+    assert parsed(question).landing_of == "topic"
     shown = parsed(whole).model_dump(exclude_unset=True)
-    assert shown.keys() == Project.model_fields.keys()
+    assert shown.keys() | {"landing"} == Project.model_fields.keys()  # whoever reads another's files pulls none
     assert {field for source in shown["sources"].values() for field in source} == Source.model_fields.keys()
     table = text.split("## Fields")[1]
     assert [field for field in [*Project.model_fields, *Source.model_fields] if field not in table] == []

@@ -88,6 +88,8 @@ def test_gold_binds_and_annotations_keep_their_say() -> None:
     frame = table(coded, [0.7, np.nan, 0.1], gold=truth)
     assert frame["label"].to_list() == ["dog", "dog", "cat"]
     assert frame["voted_label"].to_list() == ["cat", None, "dog"]
+    # The consensus was told of the adjudication; what it says of evaluation gold, it says by itself.
+    assert frame["voted_confidence"].to_list() == pytest.approx([np.nan, np.nan, 0.9], nan_ok=True)
     assert frame["status"].to_list() == ["adjudicated", "gold", "gold"]
     assert frame["method"].to_list() == ["gold"] * 3
     assert frame["confidence"].to_list() == [1.0] * 3

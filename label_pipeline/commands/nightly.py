@@ -15,6 +15,7 @@ from label_pipeline.commands.home import dagster_home
 from label_pipeline.errors import UserError
 from label_pipeline.files import sweep
 from label_pipeline.folders import DataFolder
+from label_pipeline.kept import kept_words
 from label_pipeline.project import Project, load_project, project_names
 
 if TYPE_CHECKING:
@@ -141,5 +142,8 @@ def _say_where(folder: DataFolder, project: Project, day: date) -> None:
         "training set": published / version if version else None,
         "report": folder.report(project.project, day),
     }
+    if not project.labels.has_consensus:
+        places = {"mart": places["mart"]}
+        print(f"{project.project}: {kept_words(project)}", file=sys.stderr)
     for what, place in places.items():
         print(f"  {what + ':':<14}{place if place and place.exists() else 'none yet'}")

@@ -9,6 +9,8 @@ from label_pipeline.clock import last_night
 from label_pipeline.contracts.tables import GATES, LANDINGS, QUARANTINE, RELABEL_QUEUE, Table
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
+from label_pipeline.ingest.flood import flooded_days
+from label_pipeline.kept import kept_words, last_table
 from label_pipeline.lake import Lake
 from label_pipeline.landing import landed_days
 from label_pipeline.project import Project, load_project, project_names
@@ -33,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _print(folder: DataFolder, project: Project) -> None:
     lake = Lake(folder, project.project)
-    landed, computed = landed_days(folder, project.project), lake.days(GATES)
+    landed, computed = landed_days(folder, project.landing_of), lake.days(last_table(project))
     night = last_night(project.timezone, project.end)
     waiting = [d for d in landed if project.start <= d <= night and not lake.has(LANDINGS, d)]
     print(f"{project.project}  ({project.start} to {project.end or 'open'}, {project.timezone})")
@@ -45,10 +47,17 @@ def _print(folder: DataFolder, project: Project) -> None:
             f"{len(waiting)} landed days from {waiting[0]}: label-pipeline nightly --project {project.project}",
         )
     if computed:
+        _line("quarantine", f"{_rows(lake, QUARANTINE)} answers in all")
+    flooded = flooded_days(lake, project, night)
+    if flooded:
+        _line("flooded", f"{flooded[0]}: label-pipeline quarantine {project.project} --day {flooded[0]}")
+    if not project.labels.has_consensus:
+        _line("labels", kept_words(project))
+        return
+    if computed:
         gates = lake.read(GATES, computed[-1]).to_pylist()
         stopped = [g["words"] for g in gates if g["severity"] == "block" and not g["passed"]]
         _line("gates", "all hold" if not stopped else "stopped: " + " ".join(stopped))
-        _line("quarantine", f"{_rows(lake, QUARANTINE)} answers in all")
         _line("queue", f"{lake.read(RELABEL_QUEUE, computed[-1]).num_rows} items")
     published = folder.published(project.project)
     _line("training set", (latest(published) if published.is_dir() else None) or "none published")

@@ -20,6 +20,9 @@ from label_pipeline.contracts.tables import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from label_pipeline.project import Project
+    from label_pipeline.project_labels import Labels
+
 STATUSES = ("submitted", "skipped", "rejected", "deleted")
 ITEM_STATUSES = ("unlabelled", "open", "accepted", "disputed", "adjudicated", "gold")
 # A landing folder's name is a local day: a clock a day ahead of it is still plausible, two days are not.
@@ -44,10 +47,9 @@ class Failure:
     rows: pa.Array
 
 
-def answer_rules(classes: Sequence[str], day_end: datetime) -> list[Rule]:
+def answer_rules(project: Project, day_end: datetime) -> list[Rule]:
     """The rules an answer must keep, the first broken one is the reason it is quarantined."""
     limit = day_end + FUTURE_SLACK
-    labelled = ("submitted", "rejected")
     return [
         Rule(
             "value_damaged",
@@ -65,18 +67,7 @@ def answer_rules(classes: Sequence[str], day_end: datetime) -> list[Rule]:
             f"the status is not one of {', '.join(STATUSES)}",
             lambda nw: nw.col("status").is_in(list(STATUSES)).fill_null(False),
         ),
-        Rule(
-            "label_missing",
-            "label_raw",
-            "the answer is empty",
-            lambda nw: ~(nw.col("label_raw").is_null() & nw.col("status").is_in(list(labelled))),
-        ),
-        Rule(
-            "label_unknown",
-            "label_raw",
-            f"the label is none of the classes {', '.join(classes[:12])}{', ...' if len(classes) > 12 else ''}",
-            lambda nw: ~(nw.col("label").is_null() & nw.col("status").is_in(list(labelled))),
-        ),
+        *_label_rules(project.labels),
         Rule("time_unreadable", "time_unread", "the time cannot be read", lambda nw: nw.col("time_unread").is_null()),
         Rule(
             "in_the_future",
@@ -100,7 +91,70 @@ def answer_rules(classes: Sequence[str], day_end: datetime) -> list[Rule]:
             "the duration is negative or not a number",
             lambda nw: nw.col("duration_s").is_null() | (nw.col("duration_s") >= 0),
         ),
+        *_reference_rules(project),
     ]
+
+
+def _label_rules(labels: Labels) -> list[Rule]:
+    """What the label of a submitted or rejected answer must be in the project's schema."""
+    classes = f"{', '.join(labels.classes[:12])}{', ...' if len(labels.classes) > 12 else ''}"
+    unknown = ("label_unknown", f"the label is none of the classes {classes}")
+    means = {
+        "single_choice": unknown,
+        "ordinal": unknown,
+        "multi_label": ("label_unknown", f"the label holds something that is none of the classes {classes}"),
+        "number": ("label_no_number", "the label is no finite number, written like 3 or 2.5"),
+    }  # labels of other types mean what was written
+
+    def labelled(nw: Any) -> Any:
+        return nw.col("status").is_in(["submitted", "rejected"])
+
+    rules = [
+        Rule(
+            "label_missing",
+            "label_raw",
+            "the answer is empty",
+            lambda nw: ~(nw.col("label_raw").is_null() & labelled(nw)),
+        ),
+    ]
+    if labels.type in means:
+        name, words = means[labels.type]
+        rules.append(Rule(name, "label_raw", words, lambda nw: ~(nw.col("label").is_null() & labelled(nw))))
+    if labels.range:
+        ends = {"at least": labels.range.at_least, "at most": labels.range.at_most}
+        said = " and ".join(f"{word} {end:g}" for word, end in ends.items() if end is not None)
+        within = Rule(
+            "label_out_of_range",
+            "label_raw",
+            f"the number is not {said}",
+            lambda nw: ~(nw.col("out_of_range") & labelled(nw)),
+        )
+        rules.append(within)
+    return rules
+
+
+def _reference_rules(project: Project) -> list[Rule]:
+    """What an answer refers to is known, where the project says who knows it."""
+    rules = []
+    if project.items.sources:
+        rules.append(
+            Rule(
+                "item_unknown",
+                "item_id",
+                f"the item is none that {', '.join(project.items.sources)} delivered",
+                lambda nw: nw.col("item_listed") | nw.col("item_id").is_null(),
+            )
+        )
+    if project.people.unknown == "quarantine":
+        rules.append(
+            Rule(
+                "annotator_unknown",
+                "annotator_id",
+                "the annotator is not in the roster",
+                lambda nw: nw.col("annotator_listed") | nw.col("annotator_id").is_null(),
+            )
+        )
+    return rules
 
 
 def failures(table: pa.Table, rules: Sequence[Rule]) -> list[Failure]:
@@ -135,13 +189,17 @@ def _pandera() -> Any:
     return pandera.pyarrow
 
 
-def table_schema(table: Table, classes: Sequence[str] = ()) -> Any:
-    """The pandera schema of a table: columns, types, keys, and the values its columns may have."""
+def table_schema(table: Table, classes: Sequence[str] = (), *, ordered: bool = False) -> Any:
+    """The pandera schema of a table: columns, types, keys, and the values its columns may have.
+
+    Keys of a table known to be `ordered` are not compared once more.
+    """
     from label_pipeline.contracts.tables import arrow_types
 
     pandera = _pandera()
     check = pandera.Check
-    share = {"confidence", "agreement", "label_quality", "quality", "gold_accuracy", "weight", "too_fast_share"}
+    share = {"confidence", "voted_confidence", "agreement", "label_quality", "quality", "gold_accuracy", "weight",
+             "too_fast_share"}  # fmt: skip
     if table.name == "consensus_evidence":
         share -= {"agreement"}  # beyond chance: below 0 where annotators agree less than chance would
     within: dict[str, list[Any]] = {
@@ -158,7 +216,7 @@ def table_schema(table: Table, classes: Sequence[str] = ()) -> Any:
         )
         for c in table.columns
     }
-    return pandera.DataFrameSchema(columns, strict=True, unique=list(table.key), name=table.name)
+    return pandera.DataFrameSchema(columns, strict=True, unique=None if ordered else list(table.key), name=table.name)
 
 
 def _statuses(table: Table) -> tuple[str, ...]:
@@ -171,7 +229,8 @@ def broken_contract(table: Table, rows: pa.Table, classes: Sequence[str] = ()) -
 
     broken = []
     try:
-        table_schema(table, classes).validate(rows, lazy=True)
+        ordered = set(table.key) <= set(rows.column_names) and table.in_order(rows)
+        table_schema(table, classes, ordered=ordered).validate(rows, lazy=True)
     except _pandera().errors.SchemaErrors as errors:
         broken = [
             f"{table.name}.{e.schema.name or ''}: {e.check or e.reason_code}: {str(e)[:200]}"

@@ -62,8 +62,20 @@ class Table:
             frame = table[self.names]
             # The columns of a frame without rows have no types that Arrow could cast.
             table = pa.Table.from_pandas(frame, self.schema, preserve_index=False) if len(frame) else self.empty()
-        table = table.select(self.names).cast(self.schema)
-        return table.sort_by([(name, "ascending") for name in self.key]).replace_schema_metadata(None)
+        table = table.select(self.names).cast(self.schema).replace_schema_metadata(None)
+        # Sorting what is sorted would still copy it, and events are most of what a night holds.
+        return table if self.in_order(table) else table.sort_by([(name, "ascending") for name in self.key])
+
+    def in_order(self, table: pa.Table) -> bool:
+        """Whether every row's key comes after the one before: sorted, and no key twice."""
+        import pyarrow.compute as pc
+
+        after: Any = None
+        for name in reversed(self.key):
+            this, following = table[name].slice(0, max(len(table) - 1, 0)), table[name].slice(1)
+            less = pc.less(this, following)
+            after = less if after is None else pc.or_(less, pc.and_(pc.equal(this, following), after))
+        return pc.all(after, skip_nulls=False).as_py() is True
 
     def __getitem__(self, name: str) -> Column:
         return next(c for c in self.columns if c.name == name)
@@ -195,6 +207,7 @@ CONSENSUS_LABELS = Table(
         _c("item_id", "text", "the thing labelled"),
         _n("label", "text", "consensus label; empty when nobody labelled it"),
         _n("voted_label", "text", "what annotations alone say: no evaluation gold, no adjudication of this item"),
+        _n("voted_confidence", "float", "probability of the voted label, 0 to 1; empty where the truth was told"),
         _n("probabilities", "floats", "one a class, in the project's order"),
         _n("confidence", "float", "probability of the label, 0 to 1"),
         _n("agreement", "float", "share of the annotations that gave this label, 0 to 1"),
@@ -308,7 +321,7 @@ KPIS = Table(
         _n("ci_high", "float", "upper end of the 95% interval"),
         _c("n", "integer", "what it was measured on"),
         _n("target", "float", "the project's target"),
-        _c("status", "text", "met, missed, unsure, no data or no target"),
+        _c("status", "text", "met, missed, unsure, no data, no target, or withheld where too few stand behind it"),
     ),
 )
 

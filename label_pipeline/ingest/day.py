@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PREDICTIONS, LANDINGS, QUARANTINE
+from label_pipeline.contracts.tables import ITEMS, LANDED_PREDICTIONS, LANDINGS, QUARANTINE
 from label_pipeline.files import sha256
 from label_pipeline.ingest.clean import clean, item_sql, load_answers, plausible, time_sql
 from label_pipeline.ingest.judge import judge
-from label_pipeline.ingest.known import Known, load_known, restore, set_reused_aside, split_duplicates, vanished
+from label_pipeline.ingest.known import (
+    Known,
+    events_in_order,
+    load_known,
+    restore,
+    set_reused_aside,
+    split_duplicates,
+    vanished,
+)
 from label_pipeline.ingest.read import Read, read_file
+from label_pipeline.ingest.references import load_references
 from label_pipeline.landing import LandedFile
 from label_pipeline.predictions import split_predictions
 from label_pipeline.project import Project
@@ -46,25 +55,31 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
         reads = [read_file(project, file) for file in sorted(files, key=lambda file: file.name)]
         predictions, bad = split_predictions(project, [(r.file, r.reading) for r in reads if r.reading is not None])
         load_answers(con, project, reads, secret)
-        clean(con, project)
+        clean(con, project, day)
+        reads = [read.taken_in() for read in reads]
+        load_references(con, project, known)
         judge(con, project, day, reads)
         con.register("bad_predictions", QUARANTINE.conform(bad))
         con.execute("INSERT INTO quarantine SELECT * FROM bad_predictions")
-        load_known(con, known)
+        load_known(con, project, known)
         set_reused_aside(con)
         restore(con, project)
         split_duplicates(con, project, day)
         vanished(con, project, reads)
-        return Ingested(
-            events=ANNOTATION_EVENTS.conform(con.table("events").to_arrow_table()),
-            items=ITEMS.conform(_items(con, project, reads)),
-            quarantine=QUARANTINE.conform(con.table("quarantine").to_arrow_table()),
-            landings=LANDINGS.conform(_account(con, reads, predictions)),
-            predictions=LANDED_PREDICTIONS.conform(predictions.drop_duplicates(["item_id", "model"], keep="last")),
-        )
+        items = _items(con, project)
+        quarantine = con.table("quarantine").to_arrow_table()
+        landings = _account(con, reads, predictions)
+        events = events_in_order(con, project, reads)
+    return Ingested(
+        events=events,
+        items=ITEMS.conform(items),
+        quarantine=QUARANTINE.conform(quarantine),
+        landings=LANDINGS.conform(landings),
+        predictions=LANDED_PREDICTIONS.conform(predictions.drop_duplicates(["item_id", "model"], keep="last")),
+    )
 
 
-def _items(con: Any, project: Project, reads: Sequence[Read]) -> pa.Table:
+def _items(con: Any, project: Project) -> pa.Table:
     """New versions of items: a payload not seen before; an empty payload only for an item not known at all."""
     arrived = project.items.arrived_at
     when = time_sql(f"(payload ->> {json_key(arrived)})") if arrived else "NULL::TIMESTAMPTZ"
@@ -73,16 +88,19 @@ def _items(con: Any, project: Project, reads: Sequence[Read]) -> pa.Table:
         f"""
         WITH named AS (
             SELECT {item_sql(project, "item_id")} AS id, payload, landed_file, landed_row FROM seen_items
-        ), whole AS (
-            SELECT DISTINCT ON (id) id AS item_id, payload, landed_file FROM named
             WHERE id IS NOT NULL AND NOT contains(id, chr(0))
-            ORDER BY id, payload = '{{}}', landed_file DESC, landed_row DESC, payload
+        ), several AS (
+            SELECT id FROM named GROUP BY id HAVING count(*) > 1
+        ), whole AS (
+            SELECT id AS item_id, payload, landed_file FROM named ANTI JOIN several USING (id)
+            UNION ALL
+            SELECT id, payload, landed_file FROM named SEMI JOIN several USING (id) QUALIFY row_number() OVER (
+                PARTITION BY id ORDER BY payload = '{{}}', landed_file DESC, landed_row DESC, payload) = 1
         )
-        SELECT item_id, payload, {plausible("arrived_at")} AS arrived_at,
-               substr(sha256(payload), 1, 16) AS content_hash, landed_file
-        FROM (SELECT *, {when} AS arrived_at FROM whole)
-        WHERE (item_id, substr(sha256(payload), 1, 16)) NOT IN (SELECT (item_id, content_hash) FROM known_items)
-          AND NOT (payload = '{{}}' AND item_id IN (SELECT item_id FROM known_items))
+        SELECT item_id, payload, {plausible("arrived_at")} AS arrived_at, content_hash, landed_file
+        FROM (SELECT *, substr(sha256(payload), 1, 16) AS content_hash, {when} AS arrived_at FROM whole)
+             ANTI JOIN known_items USING (item_id, content_hash)
+        WHERE NOT (payload = '{{}}' AND item_id IN (SELECT item_id FROM known_items))
         """
     ).to_arrow_table()
     con.execute("SET TimeZone = 'UTC'")
@@ -95,7 +113,6 @@ def _account(con: Any, reads: Sequence[Read], predictions: pd.DataFrame) -> dict
     def per_file(query: str) -> dict[str, int]:
         return dict(con.execute(query).fetchall())
 
-    found = per_file("SELECT landed_file, count(*) FROM answers GROUP BY landed_file")
     broken = per_file("SELECT landed_file, count(*) FROM broken GROUP BY landed_file")
     # Row 0 is what has vanished: no row of the file.
     accepted = per_file("SELECT landed_file, count(*) FROM events WHERE landed_row > 0 GROUP BY landed_file")
@@ -111,8 +128,7 @@ def _account(con: Any, reads: Sequence[Read], predictions: pd.DataFrame) -> dict
         "sha256": [_digest(r.file) for r in reads],
         "bytes": [r.file.path.stat().st_size for r in reads],
         "landed": [
-            found.get(r.file.name, 0) + broken.get(r.file.name, 0) + _prediction_rows(r.reading) + (r.reading is None)
-            for r in reads
+            r.answers + broken.get(r.file.name, 0) + _prediction_rows(r.reading) + (r.reading is None) for r in reads
         ],
         "accepted": [accepted.get(n, 0) for n in names],
         "quarantined": [quarantined.get(n, 0) for n in names],

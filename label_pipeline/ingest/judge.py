@@ -9,6 +9,7 @@ from typing import Any
 from label_pipeline.clock import end_of_day
 from label_pipeline.contracts.rules import Rule, answer_rules, failures
 from label_pipeline.ingest.read import Read
+from label_pipeline.ingest.references import reference_columns
 from label_pipeline.project import Project
 
 
@@ -34,26 +35,23 @@ RAW = (
     + ")::VARCHAR"
 )
 
+BATCH = 1_000_000  # answers judged at once
+UNJUDGED = ("landed_file", "landed_row", "answer", "annotated_at_raw", "duration_source", "annotation_id", "event_id")
+
 
 def judge(con: Any, project: Project, day: date, reads: Sequence[Read]) -> None:
-    """Tables `quarantine` and `accepted`: the first broken rule of a row is its reason."""
-    import numpy as np
+    """Tables `quarantine`, `accepted` and `set_aside` (source and annotation_id of what is in quarantine): the first
+    broken rule of a row is its reason."""
     import pyarrow as pa
 
-    table = con.sql("SELECT * FROM cleaned ORDER BY landed_file, landed_row, answer").to_arrow_table()
-    reason: Any = np.full(len(table), -1, np.int32)
-    broken: list[Rule] = []
-    for failure in failures(table, answer_rules(project.labels.classes, end_of_day(day, project.timezone))):
-        rows = failure.rows.to_numpy(zero_copy_only=False) & (reason < 0)
-        reason[rows] = len(broken)
-        broken.append(failure.rule)
-    con.register("judged", table.append_column("reason", pa.array(reason)))
+    rules = answer_rules(project, end_of_day(day, project.timezone))
+    _find_broken(con, project, rules)
     names = pa.table(
         {
-            "reason": pa.array(range(len(broken)), pa.int32()),
-            "rule": pa.array([r.name for r in broken], pa.string()),
-            "column": pa.array([r.column for r in broken], pa.string()),
-            "words": pa.array([r.words for r in broken], pa.string()),
+            "reason": pa.array(range(len(rules)), pa.int32()),
+            "rule": pa.array([r.name for r in rules], pa.string()),
+            "column": pa.array([r.column for r in rules], pa.string()),
+            "words": pa.array([r.words for r in rules], pa.string()),
         }
     )
     con.register("rules", names)
@@ -65,13 +63,17 @@ def judge(con: Any, project: Project, day: date, reads: Sequence[Read]) -> None:
         CREATE TEMP TABLE quarantine AS
         SELECT landed_file, landed_row, answer, source, rule, "column",
                words || coalesce(': ''' || {shown(value)} || '''', '') AS reason, {RAW} AS raw
-        FROM judged JOIN rules USING (reason)
+        FROM cleaned JOIN unkept ON cleaned.rowid = unkept.place JOIN rules USING (reason)
         UNION ALL
         SELECT landed_file, landed_row, 0, source, 'line_unreadable', '', reason, '{{}}' FROM broken
         """
     )
-    con.execute("CREATE TEMP TABLE accepted AS SELECT * EXCLUDE (reason) FROM judged WHERE reason < 0")
-    con.unregister("judged")
+    con.execute(
+        "CREATE TEMP TABLE set_aside AS "
+        "SELECT source, annotation_id FROM cleaned JOIN unkept ON cleaned.rowid = unkept.place"
+    )
+    con.execute("DELETE FROM cleaned USING unkept WHERE cleaned.rowid = unkept.place")
+    con.execute("ALTER TABLE cleaned RENAME TO accepted")
     con.unregister("rules")
     for read in reads:
         if read.problem is not None:
@@ -80,3 +82,25 @@ def judge(con: Any, project: Project, day: date, reads: Sequence[Read]) -> None:
                 "INSERT INTO quarantine VALUES (?, 0, 0, ?, ?, '', ?, '{}')",
                 [read.file.name, read.file.source, read.problem.rule, words],
             )
+
+
+def _find_broken(con: Any, project: Project, rules: Sequence[Rule]) -> None:
+    """Table `unkept`: the place in `cleaned` of each row that breaks a rule, and the number of the first one."""
+    import numpy as np
+    import pyarrow as pa
+
+    numbers = {rule.name: k for k, rule in enumerate(rules)}
+    places, reasons = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
+    judged = con.sql(
+        f"SELECT rowid AS place, * EXCLUDE ({', '.join(UNJUDGED)}){reference_columns(project)} FROM cleaned"
+    ).to_arrow_reader(BATCH)
+    for batch in judged:
+        table = pa.Table.from_batches([batch])
+        reason = np.full(len(table), -1, np.int32)
+        for failure in failures(table, rules):
+            reason[failure.rows.to_numpy(zero_copy_only=False) & (reason < 0)] = numbers[failure.rule.name]
+        places.append(table["place"].to_numpy()[reason >= 0])
+        reasons.append(reason[reason >= 0])
+    con.register("incoming", pa.table({"place": np.concatenate(places), "reason": np.concatenate(reasons)}))
+    con.execute("CREATE TEMP TABLE unkept AS FROM incoming")
+    con.unregister("incoming")

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from label_pipeline.contracts.rules import STATUSES
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS
 from label_pipeline.ingest.judge import RAW, shown
+from label_pipeline.ingest.meaning import day_sql
 from label_pipeline.ingest.read import Read
 from label_pipeline.project import Project
+from label_pipeline.project_labels import ONE_CLASS
 from label_pipeline.sql import file_list, literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ONE_PART = 1_000_000  # events sorted at once
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Partition files of the days before: what has been accepted already."""
+    """Partition files of the days before: what has been accepted already; and the pseudonyms of the roster."""
 
     events: Sequence[Path] = ()
     items: Sequence[Path] = ()
+    annotators: Collection[str] = ()
 
 
-def load_known(con: Any, known: Known) -> None:
-    """Tables `known_events` (every event of the days before), `newest` (the last of each annotation), `known_items`."""
+def load_known(con: Any, project: Project, known: Known) -> None:
+    """Tables `known_events` (every event of the days before that can matter today), `newest` (the last of each
+    annotation), `known_items`.
+
+    What can matter is what bears the id of an answer of today; of a whole export, everything.
+    """
     columns = "event_id, source, annotation_id, item_id, annotator_id, status, annotated_at"
     if known.events:
         con.execute(
-            f"CREATE TEMP TABLE known_events AS SELECT {columns}, day "
-            f"FROM read_parquet({file_list(known.events)}, hive_partitioning = true)"
+            f"""
+            CREATE TEMP TABLE known_events AS
+            SELECT {columns}, day FROM read_parquet({file_list(known.events)}, hive_partitioning = true)
+            WHERE list_contains(?, source) OR hash(source, annotation_id) IN (
+                SELECT hash(source, annotation_id) FROM accepted)
+            """,
+            [_snapshots(project)],
         )
     else:
         con.execute(f"CREATE TEMP TABLE known_events AS SELECT {columns}, NULL::DATE AS day FROM accepted LIMIT 0")
@@ -47,12 +66,20 @@ def load_known(con: Any, known: Known) -> None:
         con.execute("CREATE TEMP TABLE known_items (item_id VARCHAR, content_hash VARCHAR)")
 
 
+def _snapshots(project: Project) -> list[str]:
+    """The sources whose every delivery is whole."""
+    return [name for name, source in project.sources.items() if source.mode == "snapshot"]
+
+
 def _guideline_sql(project: Project, day: date) -> str:
-    """SQL for the guideline in force when the answer was given, or on the landing day where no time is known."""
-    when = f"coalesce(CAST(annotated_at AT TIME ZONE {literal(project.timezone)} AS DATE), DATE {literal(str(day))})"
-    begun = sorted(((first, name) for name, first in project.guidelines.since.items()), reverse=True)
-    cases = " ".join(f"WHEN {when} >= DATE {literal(str(first))} THEN {literal(name)}" for first, name in begun)
-    return f"CASE {cases} END" if begun else literal(project.guidelines.current)
+    """SQL for the guideline of the answer's batch, else the one in force when it was given."""
+    guidelines = project.guidelines
+    when = day_sql(project, day, "annotated_at")
+    begun = sorted(((first, name) for name, first in guidelines.since.items()), reverse=True)
+    cases = [f"WHEN batch_id = {literal(batch)} THEN {literal(name)}" for batch, name in guidelines.batches.items()]
+    cases += [f"WHEN {when} >= DATE {literal(str(first))} THEN {literal(name)}" for first, name in begun]
+    otherwise = "NULL" if begun else literal(guidelines.current)
+    return f"CASE {' '.join(cases)} ELSE {otherwise} END" if cases else otherwise
 
 
 def set_reused_aside(con: Any) -> None:
@@ -61,23 +88,33 @@ def set_reused_aside(con: Any) -> None:
     An id names one item and one annotator: the first keeps it, by landing day, then by time of the answer. Taken
     for a newer version, the second would silently replace a good answer.
     """
+    # Ids with more than one owner are found by their hashes, which may find too many; only those are looked at closely.
     con.execute(
         """
-        CREATE TEMP TABLE owners AS
-        SELECT source, annotation_id,
-               arg_min(struct_pack(item_id := item_id, annotator_id := annotator_id), turn) AS owner
-        FROM (
-            SELECT *, row_number() OVER (ORDER BY rank, day, annotated_at NULLS FIRST, event_id) AS turn FROM (
-                SELECT source, annotation_id, item_id, annotator_id, annotated_at, event_id, day, 0 AS rank
-                FROM known_events
-                UNION ALL
-                SELECT source, annotation_id, item_id, annotator_id, annotated_at, event_id, NULL, 1 FROM accepted))
-        GROUP BY source, annotation_id
+        CREATE TEMP TABLE suspects AS
+        SELECT id FROM (
+            SELECT hash(source, annotation_id) AS id, hash(item_id, annotator_id) AS owner FROM accepted
+            UNION ALL SELECT hash(source, annotation_id), hash(item_id, annotator_id) FROM known_events)
+        GROUP BY id HAVING min(owner) <> max(owner)
         """
     )
     con.execute(
         """
-        CREATE TEMP TABLE reused AS SELECT a.* FROM accepted a JOIN owners o USING (source, annotation_id)
+        CREATE TEMP TABLE reused AS
+        WITH versions AS (
+            SELECT source, annotation_id, item_id, annotator_id, annotated_at, event_id, day, 0 AS rank
+            FROM known_events WHERE hash(source, annotation_id) IN (FROM suspects)
+            UNION ALL
+            SELECT source, annotation_id, item_id, annotator_id, annotated_at, event_id, NULL, 1
+            FROM accepted WHERE hash(source, annotation_id) IN (FROM suspects)
+        ), owners AS (
+            SELECT source, annotation_id,
+                   arg_min(struct_pack(item_id := item_id, annotator_id := annotator_id), turn) AS owner
+            FROM (SELECT *, row_number() OVER (ORDER BY rank, day, annotated_at NULLS FIRST, event_id) AS turn
+                  FROM versions)
+            GROUP BY source, annotation_id
+        )
+        SELECT a.rowid AS place FROM accepted a JOIN owners o USING (source, annotation_id)
         WHERE a.item_id <> o.owner.item_id OR a.annotator_id <> o.owner.annotator_id
         """
     )
@@ -87,15 +124,13 @@ def set_reused_aside(con: Any) -> None:
         SELECT landed_file, landed_row, answer, source, 'id_reused', 'annotation_id',
                'the annotation id already belongs to another item or annotator: ''' || {shown("annotation_id")} || '''',
                {RAW}
-        FROM reused
+        FROM accepted JOIN reused ON accepted.rowid = reused.place
         """
     )
     con.execute(
-        """
-        DELETE FROM accepted USING reused r WHERE accepted.landed_file = r.landed_file
-            AND accepted.landed_row = r.landed_row AND accepted.answer = r.answer
-        """
+        "INSERT INTO set_aside SELECT source, annotation_id FROM accepted JOIN reused ON accepted.rowid = reused.place"
     )
+    con.execute("DELETE FROM accepted USING reused WHERE accepted.rowid = reused.place")
 
 
 def restore(con: Any, project: Project) -> None:
@@ -103,34 +138,41 @@ def restore(con: Any, project: Project) -> None:
     con.execute(
         """
         UPDATE accepted SET event_id = substr(sha256(concat_ws(chr(31), accepted.event_id, n.event_id)), 1, 32)
-        FROM newest n WHERE n.status = 'deleted' AND list_contains(?, n.source)
+        FROM newest n WHERE n.status = 'deleted' AND accepted.status <> 'deleted' AND list_contains(?, n.source)
             AND n.source = accepted.source AND n.annotation_id = accepted.annotation_id
         """,
-        [[name for name, source in project.sources.items() if source.mode == "snapshot"]],
+        [_snapshots(project)],
     )
 
 
 def split_duplicates(con: Any, project: Project, day: date) -> None:
-    """Tables `events` and `duplicates`: an answer known from before, or from an earlier row of today, adds nothing."""
+    """Table `duplicates` (place in `accepted`, landed_file) of answers known from before, or from an earlier row of
+    today, which add nothing; and the view `events` of the others and of what has `vanished`."""
+    # As with suspects: hashes that meet twice first, then the ids themselves.
     con.execute(
         """
-        CREATE TEMP TABLE ranked AS
-        SELECT *, row_number() OVER (PARTITION BY event_id ORDER BY landed_file, landed_row, answer) AS copy,
-               event_id IN (SELECT event_id FROM known_events) AS known
-        FROM accepted
+        CREATE TEMP TABLE duplicates AS
+        WITH twice AS (
+            SELECT id FROM (SELECT hash(event_id) AS id FROM accepted UNION ALL SELECT hash(event_id) FROM known_events)
+            GROUP BY id HAVING count(*) > 1
+        ), ranked AS (
+            SELECT rowid AS place, landed_file, event_id IN (SELECT event_id FROM known_events) AS known,
+                   row_number() OVER (PARTITION BY event_id ORDER BY landed_file, landed_row, answer) AS copy
+            FROM accepted WHERE hash(event_id) IN (FROM twice)
+        )
+        SELECT place, landed_file FROM ranked WHERE known OR copy > 1
         """
     )
-    con.execute("CREATE TEMP TABLE duplicates AS SELECT landed_file FROM ranked WHERE known OR copy > 1")
+    columns = f"""
+        event_id, source, annotation_id, item_id, annotator_id,
+        CASE WHEN status IN ('submitted', 'rejected') THEN label END AS label, status, is_gold_check,
+        started_at, annotated_at, duration_s,
+        CASE WHEN duration_s IS NULL THEN 'none' ELSE duration_source END AS duration_source,
+        {_guideline_sql(project, day)} AS guideline_version, batch_id, landed_file, landed_row"""
+    con.execute(f"CREATE TEMP TABLE gone AS SELECT {columns} FROM accepted LIMIT 0")
     con.execute(
-        f"""
-        CREATE TEMP TABLE events AS
-        SELECT event_id, source, annotation_id, item_id, annotator_id,
-               CASE WHEN status IN ('submitted', 'rejected') THEN label END AS label, status, is_gold_check,
-               started_at, annotated_at, duration_s,
-               CASE WHEN duration_s IS NULL THEN 'none' ELSE duration_source END AS duration_source,
-               {_guideline_sql(project, day)} AS guideline_version, batch_id, landed_file, landed_row
-        FROM ranked WHERE NOT known AND copy = 1
-        """
+        f"CREATE TEMP VIEW events AS SELECT {columns} FROM accepted ANTI JOIN duplicates "
+        "ON accepted.rowid = duplicates.place UNION ALL FROM gone"
     )
 
 
@@ -146,12 +188,40 @@ def vanished(con: Any, project: Project, reads: Sequence[Read]) -> None:
             continue
         con.execute(
             """
-            INSERT INTO events
+            INSERT INTO gone
             SELECT substr(sha256(concat_ws(chr(31), source, annotation_id, 'deleted', event_id)), 1, 32),
                    source, annotation_id, item_id, annotator_id, NULL, 'deleted',
                    false, NULL, annotated_at, NULL, 'none', NULL, NULL, $2, 0
-            FROM newest WHERE source = $1 AND status <> 'deleted'
-              AND annotation_id NOT IN (SELECT annotation_id FROM cleaned WHERE source = $1)
+            FROM newest WHERE source = $1 AND status <> 'deleted' AND annotation_id NOT IN (
+                SELECT annotation_id FROM accepted WHERE source = $1
+                UNION ALL SELECT annotation_id FROM set_aside WHERE source = $1)
             """,
             [name, landed[name]],
         )
+
+
+def events_in_order(con: Any, project: Project, reads: Sequence[Read]) -> pa.Table:
+    """The events in the shape of their contract, sorted by id; in parts, so that never all are held twice.
+
+    What has few values is sorted as their numbers: rows are a third as wide then.
+    """
+    import pyarrow as pa
+
+    # Of the events, not of today's files: who vanished from a whole export is in none of them.
+    people = [a for (a,) in con.execute("SELECT DISTINCT annotator_id FROM events").fetchall()]
+    few = {"source": list(project.sources), "landed_file": [r.file.name for r in reads], "status": list(STATUSES)}
+    few["annotator_id"] = people
+    if project.labels.type in ONE_CLASS:
+        few["label"] = list(project.labels.classes)
+    casts = [
+        f"{column}::ENUM({', '.join(map(literal, values))}) AS {column}" for column, values in few.items() if values
+    ]
+    replaced = f"REPLACE ({', '.join(casts)})" if casts else ""
+    ((count,),) = con.execute("SELECT count(*) FROM accepted").fetchall()
+    starts = [f"{digit:x}" for digit in range(16)] if count > ONE_PART else [""]
+    parts = []
+    for start in starts:
+        where = f"WHERE starts_with(event_id, {literal(start)})" if start else ""
+        part = con.sql(f"SELECT * {replaced} FROM events {where} ORDER BY event_id").to_arrow_table()
+        parts.append(ANNOTATION_EVENTS.conform(part))
+    return pa.concat_tables(parts)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.landing import LandedFile
 from label_pipeline.project import Project
 from label_pipeline.sources import adapter
-from label_pipeline.sources.reading import Reading
+from label_pipeline.sources.reading import Reading, answer_schema, item_schema
 from label_pipeline.sql import connect, literal
 
 DEEPEST = 100
@@ -17,11 +17,19 @@ DEEPEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A landed file and what came of reading it: a reading or a problem."""
+    """A landed file and what came of reading it: a reading or a problem; and how many answers were found."""
 
     file: LandedFile
     reading: Reading | None
     problem: UserError | None
+    answers: int = 0
+
+    def taken_in(self) -> Read:
+        """The same without the answers and items themselves, which are most of what a file holds."""
+        if self.reading is None:
+            return self
+        empty = {"answers": answer_schema().empty_table(), "items": item_schema().empty_table()}
+        return replace(self, reading=replace(self.reading, **empty))
 
 
 def read_file(project: Project, file: LandedFile) -> Read:
@@ -42,7 +50,7 @@ def read_file(project: Project, file: LandedFile) -> Read:
             con.execute(f"SET TimeZone = {literal(source.timezone)}")
             reading = adapter(source.format)(con, file.path, source, project.items.fields)
         _not_too_deep(reading)
-        return Read(file, reading, None)
+        return Read(file, reading, None, len(reading.answers))
     except UserError as error:
         return Read(file, None, error)
     except (duckdb.Error, OSError, UnicodeError) as error:

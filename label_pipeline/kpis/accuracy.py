@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from label_pipeline.estimates import Estimate, normal, wilson
+from label_pipeline.estimates import Estimate, prediction_powered, wilson
 from label_pipeline.kpis.definition import Figure
 from label_pipeline.kpis.night import Night, members
 
+_UNKNOWN = Estimate(None, None, None, 0)
+
 
 def figures(night: Night) -> list[Figure]:
-    """label_accuracy, estimated_label_accuracy, annotation_accuracy, precision, recall, class_share."""
-    return [*_on_evaluation_gold(night), *_on_checks(night), *_of_all_labels(night)]
+    """label_accuracy, label_accuracy_all_items, estimated_label_accuracy, annotation_accuracy and those of a class."""
+    return [*_on_evaluation_gold(night), _on_all_items(night), *_on_checks(night), *_of_all_labels(night)]
 
 
 def _on_evaluation_gold(night: Night) -> list[Figure]:
@@ -28,6 +28,18 @@ def _on_evaluation_gold(night: Night) -> list[Figure]:
         found.append(Figure.of("precision", wilson(hits, int(so_voted.sum())), "class", name))
         found.append(Figure.of("recall", wilson(hits, int(is_so.sum())), "class", name))
     return found
+
+
+def _on_all_items(night: Night) -> Figure:
+    """Gold tells how far confidence is off; confidence tells of the items without gold."""
+    voted = night.consensus[["item_id", "voted_label", "voted_confidence"]].dropna()
+    truth = night.gold[night.gold["role"] == "evaluation"].set_index("item_id")["label"]
+    voted = voted.assign(truth=voted["item_id"].map(truth))
+    is_gold = voted["truth"].notna()
+    confidence = voted["voted_confidence"].astype(np.float64)
+    right = (voted["voted_label"] == voted["truth"])[is_gold].to_numpy(np.float64)
+    estimate = prediction_powered(right, confidence[is_gold].to_numpy(), confidence[~is_gold].to_numpy())
+    return Figure.of("label_accuracy_all_items", estimate)
 
 
 def _on_checks(night: Night) -> list[Figure]:
@@ -57,13 +69,25 @@ def _of_all_labels(night: Night) -> list[Figure]:
 
 
 def _by_confidence(night: Night) -> Estimate:
-    """The mean confidence c of the labels; if each is right with its c, that many are, give or take √Σ c(1 − c)."""
-    confidence = night.labelled["confidence"].dropna().to_numpy(np.float64)
-    n = len(confidence)
+    """The mean confidence of the labels, as far from the truth as the annotators behind them may err together.
+
+    Labels that rest on the same annotators are wrong together, so there are not as many independent ones as items: at
+    worst as many as annotators, those with many annotations counting for more. Wilson's interval therefore has n with
+    1/n = 1/items + 1/annotators, the latter (Σ a)² / Σ a² for a annotations each (Kish 1965). Labels settled by gold
+    or an adjudicator are right by definition.
+    """
+    labelled = night.labelled[night.labelled["confidence"].notna()]
+    n = len(labelled)
     if n == 0:
-        return Estimate(None, None, None, 0)
-    spread = math.sqrt(float((confidence * (1.0 - confidence)).sum()))
-    estimate = normal(float(confidence.mean()), spread / n, n)
-    assert estimate.ci_low is not None
-    assert estimate.ci_high is not None
-    return Estimate(estimate.value, max(estimate.ci_low, 0.0), min(estimate.ci_high, 1.0), n)
+        return _UNKNOWN
+    voted = labelled.loc[~labelled["status"].isin(["gold", "adjudicated"]), "confidence"].to_numpy(np.float64)
+    if len(voted) == 0:
+        return Estimate(1.0, 1.0, 1.0, n)
+    share, value = len(voted) / n, float(voted.mean())
+    each = night.annotations["annotator_id"].value_counts().to_numpy(np.float64)
+    if len(each) == 0:
+        return Estimate(1.0 - share + share * value, None, None, n)
+    worth = 1.0 / (1.0 / len(voted) + float((each**2).sum()) / float(each.sum()) ** 2)
+    spread = wilson(value * worth, worth)
+    low, middle, high = (1.0 - share + share * (end or 0.0) for end in (spread.ci_low, value, spread.ci_high))
+    return Estimate(middle, low, high, n)

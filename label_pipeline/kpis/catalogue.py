@@ -1,32 +1,13 @@
 """Every KPI's definition, in the order in which they are shown; `docs/statistics-kpis.md` is the reader's view.
 
-Here belong the words; how a KPI is computed stands in the file of its family.
+Here belong the words, those of drift, cost and fairness in `catalogue_audit`; how a KPI is computed stands in the
+file of its family.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Kpi:
-    """The definition of one KPI, in words that stand in the UI and the report.
-
-    `interval` names the method of the 95% interval. `no_data` says when there is no figure. A project's target is
-    held against the figures of the dimension `headline`; those of other dimensions explain it.
-    """
-
-    name: str
-    family: str
-    meaning: str
-    formula: str
-    unit: str
-    interval: str
-    better: Literal["higher", "lower", "neither"]
-    no_data: str
-    headline: str = "all"
-
+from label_pipeline.kpis.catalogue_audit import COST, DRIFT, FAIRNESS
+from label_pipeline.kpis.kpi import Kpi
 
 _WILSON = "Wilson"
 _POISSON = "Garwood (exact Poisson)"
@@ -46,12 +27,23 @@ _ACCURACY = (
         "no evaluation gold item has an annotation",
     ),
     Kpi(
+        "label_accuracy_all_items",
+        "accuracy",
+        "How often annotations alone give the true label of any item, from gold and confidence together",
+        "right voted labels of evaluation gold + λ (mean confidence of the others − mean confidence of gold), items"
+        " whose truth the consensus was told left out",
+        "share",
+        "prediction-powered (PPI++), as Wilson at the effective number of gold items",
+        "higher",
+        "no evaluation gold item has an annotation",
+    ),
+    Kpi(
         "estimated_label_accuracy",
         "accuracy",
-        "How many of tonight's labels are right by their own confidence; only as honest as the confidence is",
+        "How many of tonight's labels are right by their own confidence; model-based, no gold: blind to shared errors",
         "mean confidence of the labelled items",
         "share",
-        "normal, each label right with its confidence (model-based)",
+        "Wilson at the effective number of annotators and items (model-based)",
         "higher",
         "no item is labelled",
     ),
@@ -271,6 +263,33 @@ _QUEUE = (
     ),
 )
 
+_NO_LIFT = "no evaluation gold, no baseline in predictions, or too few labels to learn from"
+_LIFT = (
+    Kpi(
+        "model_accuracy",
+        "lift",
+        "How often the built-in model, trained on our labels, is right about evaluation gold it never saw",
+        "right predictions / evaluation gold items the model can read; trained on our labels weighted by confidence,"
+        " issues removed",
+        "share",
+        _WILSON,
+        "higher",
+        _NO_LIFT,
+    ),
+    Kpi(
+        "model_lift",
+        "lift",
+        "How much oftener the built-in model is right when it learns from our labels instead of majority labels",
+        "model_accuracy − that of the same model trained on majority labels of the same items",
+        "share",
+        "paired bootstrap over evaluation gold, 1,000 replicates",
+        "higher",
+        _NO_LIFT,
+    ),
+)
+
 KPIS: dict[str, Kpi] = {
-    kpi.name: kpi for kpi in (*_ACCURACY, *_AGREEMENT, *_THROUGHPUT, *_TURNAROUND, *_NOISE, *_QUEUE)
+    kpi.name: kpi
+    for family in (_ACCURACY, _AGREEMENT, _THROUGHPUT, _TURNAROUND, _NOISE, _QUEUE, _LIFT, DRIFT, COST, FAIRNESS)
+    for kpi in family
 }

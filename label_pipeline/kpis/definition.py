@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from label_pipeline.estimates import Estimate
 
-Status = Literal["met", "missed", "unsure", "no data", "no target"]
+Status = Literal["met", "missed", "unsure", "no data", "no target", "withheld"]
 _WORST_FIRST: tuple[Status, ...] = ("missed", "unsure", "met")
 
 
@@ -35,7 +35,10 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One KPI of one night for one member of a dimension (`all` has the empty member); no data is a value of None."""
+    """One KPI of one night for one member of a dimension (`all` has the empty member); no data is a value of None.
+
+    `withheld`: there are data, n of them, too few to give a number that is not one about a person or by chance.
+    """
 
     kpi: str
     dimension: str
@@ -44,6 +47,7 @@ class Figure:
     ci_low: float | None
     ci_high: float | None
     n: int
+    withheld: bool = False
 
     @classmethod
     def of(cls, kpi: str, estimate: Estimate, dimension: str = "all", member: str = "") -> Self:
@@ -61,10 +65,10 @@ def status(figure: Figure, target: Target | None) -> Status:
 
     met: the value meets the target. missed: the value does not, nor does any of its interval (without an interval
     the value decides). unsure: the value does not, but its interval reaches the target; an end that the data cannot
-    bound reaches everything. With two bounds the worse verdict counts. no data comes before no target.
+    bound reaches everything. With two bounds the worse verdict counts. no data and withheld come before no target.
     """
     if figure.value is None:
-        return "no data"
+        return "withheld" if figure.withheld else "no data"
     verdicts: set[Status] = set()
     open_ended = (figure.ci_low is None) != (figure.ci_high is None)
     if target is not None and target.at_least is not None:

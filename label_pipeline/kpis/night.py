@@ -6,11 +6,11 @@ Where the frames come from is the orchestration's; what is computed from them st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,6 +24,18 @@ MOST_MEMBERS = 50
 """The most slices, groups or guideline versions a column is split into; the largest are shown."""
 MOST_CLASSES = 200
 """The most classes that figures are given for; the most used are shown."""
+
+
+class Rate(Protocol):
+    """What a group's work costs: each submitted answer, or each hour."""
+
+    @property
+    def per_annotation(self) -> float | None:
+        """The price of a submitted answer."""
+
+    @property
+    def per_hour(self) -> float | None:
+        """The price of an hour."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,9 @@ class Night:
     - `gold`: the rows of gold_set in force.
 
     `classes` is the declared order, which `kind` says is a ranking or not. `targets` holds the project's targets by
-    KPI, `seed` makes resampling repeatable.
+    KPI, `seed` makes resampling repeatable. `rates` are the project's costs by group; none where it states none.
+    `inputs` is what the built-in model reads of each of `items`: texts, or numbers (n_items, n_features); None where
+    the project names neither.
     """
 
     day: date
@@ -58,11 +72,19 @@ class Night:
     queue: pd.DataFrame
     targets: Mapping[str, Target]
     seed: int
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    inputs: Sequence[str | None] | npt.NDArray[Any] | None = None
 
     @cached_property
     def labelled(self) -> pd.DataFrame:
         """The consensus of the items that have a label."""
         return self.consensus[self.consensus["label"].notna()]
+
+    @cached_property
+    def settled_by_labelling(self) -> pd.DataFrame:
+        """`first_settled` without gold seeds, which were settled before they came."""
+        seeds = self.gold.loc[self.gold["origin"] == "seed", "item_id"]
+        return self.first_settled[~self.first_settled["item_id"].isin(seeds)]
 
     @cached_property
     def shown_classes(self) -> tuple[str, ...]:

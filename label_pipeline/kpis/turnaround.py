@@ -32,11 +32,10 @@ def settled_hours(night: Night) -> pd.Series[Any]:
     ends are ends of days, landing to settling, so that two clocks are never mixed. Gold seeds were settled
     before they came and are left out, as are items answered before they arrived (the clocks disagree).
     """
-    settled = night.first_settled.assign(settled_day=pd.to_datetime(night.first_settled["settled_day"]))
+    settled = night.settled_by_labelling
+    settled = settled.assign(settled_day=pd.to_datetime(settled["settled_day"]))
     since = pd.Timestamp(night.day - timedelta(days=WINDOW_DAYS - 1))
-    seeds = night.gold.loc[night.gold["origin"] == "seed", "item_id"]
     settled = settled[(settled["settled_day"] >= since) & (settled["settled_day"] <= pd.Timestamp(night.day))]
-    settled = settled[~settled["item_id"].isin(seeds)]
     settled = settled.merge(night.items[["item_id", "arrived_at", "landed_day"]], on="item_id")
     settled = settled.set_index("item_id")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 
 import dagster as dg
@@ -16,60 +16,64 @@ from label_pipeline.contracts.tables import (
     QUARANTINE,
 )
 from label_pipeline.gold.life import gold_set, in_force
-from label_pipeline.ingest import Ingested, Known, ingest_day
-from label_pipeline.landing import landed_files
+from label_pipeline.ingest import Ingested, ingest_day
+from label_pipeline.ingest.flood import flood_words
+from label_pipeline.landing import project_files
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.project_files import gold_seeds
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
-    """The first stage of a project's graph."""
-    return [
-        table_step(
-            desk,
-            [
-                Output("annotation_events", ANNOTATION_EVENTS),
-                Output("items", ITEMS),
-                Output("quarantine", QUARANTINE),
-                Output("landings", LANDINGS),
-                Output("landed_predictions", LANDED_PREDICTIONS),
-            ],
-            _ingest,
-            group="intake",
-            checks=[
-                CheckSpec(
-                    "every_row_accounted_for",
-                    "landings",
-                    "In each landed file: answers found = accepted + quarantined + duplicates.",
-                ),
-                CheckSpec(
-                    "all_files_readable",
-                    "landings",
-                    "Every landed file could be read as what its source says.",
-                    blocking=False,
-                ),
-            ],
-        ),
-        table_step(
-            desk,
-            [Output("gold_set", GOLD_SET)],
-            _gold,
-            group="intake",
-            after=["annotation_events"],
-            checks=[
-                CheckSpec("gold_consistent", "gold_set", "No two seeds or adjudicators contradict.", blocking=False)
-            ],
-        ),
-    ]
+    """The first stage of a project's graph; gold is for labels that have a consensus."""
+    intake = table_step(
+        desk,
+        [
+            Output("annotation_events", ANNOTATION_EVENTS),
+            Output("items", ITEMS),
+            Output("quarantine", QUARANTINE),
+            Output("landings", LANDINGS),
+            Output("landed_predictions", LANDED_PREDICTIONS),
+        ],
+        _ingest,
+        group="intake",
+        checks=[
+            CheckSpec(
+                "every_row_accounted_for",
+                "landings",
+                "In each landed file: answers found = accepted + quarantined + duplicates.",
+            ),
+            CheckSpec(
+                "all_files_readable",
+                "landings",
+                "Every landed file could be read as what its source says.",
+                blocking=False,
+            ),
+            CheckSpec(
+                "no_flood",
+                "quarantine",
+                "The share of a day's answers in quarantine is within the project's limit.",
+                gate=True,
+            ),
+        ],
+    )
+    if not desk.project.labels.has_consensus:
+        return [intake]
+    gold = table_step(
+        desk,
+        [Output("gold_set", GOLD_SET)],
+        _gold,
+        group="intake",
+        after=["annotation_events"],
+        checks=[CheckSpec("gold_consistent", "gold_set", "No two seeds or adjudicators contradict.", blocking=False)],
+    )
+    return [intake, gold]
 
 
 def _ingest(desk: Desk, day: date) -> Made:
     desk.require_days_before(day)
-    eve = day - timedelta(days=1)
-    known = Known(desk.lake.files(ANNOTATION_EVENTS, eve), desk.lake.files(ITEMS, eve))
-    files = landed_files(desk.folder, desk.project.project, day)
-    found = ingest_day(desk.project, day, files, known, desk.secret)
+    files = project_files(desk.folder, desk.project, day)
+    found = ingest_day(desk.project, day, files, desk.known_before(day), desk.secret)
     counts = {n: float(sum(found.landings[n].to_pylist())) for n in ("landed", "accepted", "quarantined", "duplicates")}
     return Made(
         rows={
@@ -82,11 +86,12 @@ def _ingest(desk: Desk, day: date) -> Made:
         figures={"files": float(len(files)), **counts},
         plot=partial(_plot, found),
         words=_words(found),
-        checks=_checks(found, day),
+        checks=_checks(desk, found, day),
     )
 
 
-def _checks(found: Ingested, day: date) -> dict[str, Check]:
+def _checks(desk: Desk, found: Ingested, day: date) -> dict[str, Check]:
+    flood = flood_words(desk.project, day, found.quarantine, sum(found.landings["landed"].to_pylist()))
     rows = found.landings.to_pylist()
     astray = [r for r in rows if r["landed"] != r["accepted"] + r["quarantined"] + r["duplicates"]]
     unread = [r for r in rows if r["problem"]]
@@ -97,6 +102,7 @@ def _checks(found: Ingested, day: date) -> dict[str, Check]:
             if astray
             else "",
         ),
+        "no_flood": Check(not flood, flood),
         "all_files_readable": Check(not unread, "\n".join(f"{day}/{r['landed_file']}: {r['problem']}" for r in unread)),
     }
 

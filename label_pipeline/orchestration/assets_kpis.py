@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -13,8 +13,10 @@ import pandas as pd
 
 from label_pipeline.contracts.tables import CONSENSUS_LABELS, GOLD_SET, KPIS, LABEL_ISSUES, RELABEL_QUEUE
 from label_pipeline.gold.life import in_force
+from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
 from label_pipeline.kpis.definition import to_frame
 from label_pipeline.kpis.night import Night
+from label_pipeline.orchestration.assets_labels import model_inputs
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.settle import SETTLED
@@ -27,10 +29,15 @@ FAMILIES = {
     "turnaround": "turnaround_p50",
     "noise": "dispute_rate",
     "queue": "queue_size",
+    "drift": "label_drift",
+    "cost": "cost_per_settled_label",
+    "fairness": "gaps_beyond_chance",
+    "lift": "model_lift",
 }
 """Each family, named like its file, and the KPI its plot follows over the days."""
 
 DAYS_SHOWN = 30
+_NONE = dict.fromkeys(("value", "ci_low", "ci_high"))
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
@@ -58,7 +65,8 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
 def night(desk: Desk, day: date) -> Night:
     """What KPI families read, as of `day`."""
     events = desk.events(day)
-    items = desk.items(day).to_pandas()
+    landed = desk.items(day)
+    items = landed.to_pandas()
     consensus = desk.frame(CONSENSUS_LABELS, day)
     settled = consensus[consensus["status"].isin(SETTLED)]
     slices = desk.project.items.slices
@@ -66,7 +74,7 @@ def night(desk: Desk, day: date) -> Night:
         day=day,
         timezone=desk.project.timezone,
         classes=desk.project.labels.classes,
-        kind=desk.project.labels.type,
+        kind="ordinal" if desk.project.labels.type == "ordinal" else "single_choice",
         annotations=counted(events).to_pandas(),
         events=events.to_pandas(),
         items=items.rename(columns={f"slice_{name}": name for name in slices}),
@@ -78,12 +86,14 @@ def night(desk: Desk, day: date) -> Night:
         queue=desk.frame(RELABEL_QUEUE, day),
         targets=desk.project.kpis,
         seed=day.toordinal(),
+        rates=desk.project.costs,
+        inputs=model_inputs(desk, landed),
     )
 
 
 def _kpis(desk: Desk, day: date) -> Made:
-    seen = night(desk, day)
-    made = {family: _family(family, desk, seen) for family in FAMILIES}
+    seen, past = night(desk, day), _past(desk, day)
+    made = {family: _family(family, desk, seen, past) for family in FAMILIES}
     return Made(
         rows={name: rows for each in made.values() for name, rows in each.rows.items()},
         checks={name: check for each in made.values() for name, check in each.checks.items()},
@@ -91,7 +101,17 @@ def _kpis(desk: Desk, day: date) -> Made:
     )
 
 
-def _family(family: str, desk: Desk, seen: Night) -> Made:
+def _past(desk: Desk, day: date) -> dict[str, dict[str, Any]]:
+    """The overall figures of the nights that tonight is compared with, by KPI."""
+    known, found = set(desk.lake.days(KPIS)), {}
+    for words, back in NIGHTS_BACK.items():
+        before = day - timedelta(days=back)
+        rows = desk.lake.read(KPIS, before).to_pylist() if before in known else []
+        found[words] = {r["kpi"]: r for r in rows if r["dimension"] == "all"}
+    return found
+
+
+def _family(family: str, desk: Desk, seen: Night, past: dict[str, dict[str, Any]]) -> Made:
     figures = import_module(f"label_pipeline.kpis.{family}").figures(seen)
     frame = to_frame(figures, desk.project.kpis)
     overall = frame[(frame["dimension"] == "all") & frame["value"].notna()]
@@ -101,18 +121,27 @@ def _family(family: str, desk: Desk, seen: Night) -> Made:
         rows={f"kpis_{family}": frame},
         figures=dict(zip(overall["kpi"], overall["value"].astype(float), strict=True)),
         plot=partial(_plot, desk, seen.day, FAMILIES[family]),
-        words=_words(overall),
+        words=_words(overall, past),
         checks={f"targets_{family}": Check(missed.empty, "; ".join(said))},
     )
 
 
-def _words(overall: pd.DataFrame) -> str:
-    lines = ["| KPI | value | 95% interval | n | target | status |", "|---|---|---|---|---|---|"]
+def _words(overall: pd.DataFrame, past: dict[str, dict[str, Any]]) -> str:
+    lines = ["| KPI | value | 95% interval | n | target | status | moved |", "|---|---|---|---|---|---|---|"]
     for r in overall.to_dict("records"):
         interval = "" if pd.isna(r["ci_low"]) else f"{r['ci_low']:.3f} to {r['ci_high']:.3f}"
         target = "" if pd.isna(r["target"]) else f"{r['target']:g}"
-        lines.append(f"| {r['kpi']} | {r['value']:.3f} | {interval} | {r['n']} | {target} | {r['status']} |")
+        since = [f"{words} ({before[r['kpi']]['value']:.3f})" for words, before in past.items() if _moved(r, before)]
+        moved = f"beyond its interval since {' and '.join(since)}" if since else ""
+        lines.append(f"| {r['kpi']} | {r['value']:.3f} | {interval} | {r['n']} | {target} | {r['status']} | {moved} |")
     return "\n".join(lines)
+
+
+def _moved(row: dict[Any, Any], before: dict[str, Any]) -> bool:
+    now, then = (
+        tuple(r[name] for name in ("value", "ci_low", "ci_high")) for r in (row, before.get(row["kpi"], _NONE))
+    )
+    return beyond_interval(now, then)
 
 
 def _plot(desk: Desk, day: date, kpi: str) -> bytes:

@@ -125,6 +125,15 @@ def _baseline(desk: Desk, day: date, items: Any) -> tuple[Any, str]:
     return learnt.probabilities, ", ".join(f"{name} {value}" for name, value in learnt.description.items())
 
 
+def model_inputs(desk: Desk, items: Any) -> Any:
+    """What the built-in model reads of each of `items`: texts, or numbers (n_items, n_features); None for neither."""
+    base = desk.project.predictions.baseline
+    if base is None:
+        return None
+    values = json_values(items["payload"], base.text or base.features or "")
+    return [None if v is None else str(v) for v in values] if base.text else _matrix(values)
+
+
 def _matrix(values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Feature lists as a matrix; NaN where an item has no usable ones."""
     width = max((len(v) for v in values if isinstance(v, list)), default=0)

@@ -5,6 +5,7 @@ mend it. What training jobs read moves only when every blocking gate holds.
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date
 from functools import partial
@@ -73,8 +74,8 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             kinds=frozenset({"python", "parquet"}),
         ),
         _training_set(desk),
-        _last_day_asset(desk, "mart", "The DuckDB file people and BI tools open.", {"duckdb"}, _mart),
-        _last_day_asset(desk, "report", "The night's report: one HTML file that opens offline.", {"html"}, _report),
+        last_day_asset(desk, "mart", "The DuckDB file people and BI tools open.", {"duckdb"}, _mart),
+        last_day_asset(desk, "report", "The night's report: one HTML file that opens offline.", {"html"}, _report),
     ]
 
 
@@ -252,7 +253,15 @@ def _landings(desk: Desk, day: date) -> "pa.Table":
 # --- what people read
 
 
-def _last_day_asset(desk: Desk, name: str, words: str, kinds: set[str], make: Any) -> dg.AssetsDefinition:
+def last_day_asset(
+    desk: Desk,
+    name: str,
+    words: str,
+    kinds: set[str],
+    make: Callable[[Desk, list[date]], dict[str, Any]],
+    *,
+    after: Sequence[str] = ("candidate", "quarantine"),
+) -> dg.AssetsDefinition:
     """An asset that is made once a run, for its last day."""
     project = desk.project
 
@@ -261,7 +270,7 @@ def _last_day_asset(desk: Desk, name: str, words: str, kinds: set[str], make: An
         specs=[
             dg.AssetSpec(
                 asset_key(project.project, name),
-                deps=[asset_key(project.project, "candidate"), asset_key(project.project, "quarantine")],
+                deps=[asset_key(project.project, before) for before in after],
                 description=words,
                 group_name="publish",
                 owners=[project.owner],

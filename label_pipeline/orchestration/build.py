@@ -8,7 +8,14 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
-from label_pipeline.orchestration import assets_ingest, assets_kpis, assets_labels, assets_publish
+from label_pipeline.orchestration import (
+    assets_alerts,
+    assets_ingest,
+    assets_kept,
+    assets_kpis,
+    assets_labels,
+    assets_publish,
+)
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.progress import progress_logger
 from label_pipeline.orchestration.running import killed_runs
@@ -45,9 +52,11 @@ class _Project:
             desk = Desk(folder, load_project(folder, name))
         except UserError as error:
             return cls([_broken(name, error.text())], [])
-        stages = (assets_ingest, assets_labels, assets_kpis, assets_publish)
-        assets = [asset for stage in stages for asset in stage.build(desk)]
-        return cls(assets, [(desk, nightly_job(desk, assets))])
+        judged = (assets_labels.build, assets_kpis.build, assets_publish.build)
+        middle = judged if desk.project.labels.has_consensus else (assets_kept.build,)
+        stages = (assets_ingest.build, *middle, assets_alerts.build)
+        assets = [asset for build in stages for asset in build(desk)]
+        return cls(assets, [(desk, nightly_job(desk, assets, assets_alerts.hooks(desk)))])
 
     @property
     def jobs(self) -> list[UnresolvedAssetJobDefinition]:

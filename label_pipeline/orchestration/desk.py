@@ -13,6 +13,8 @@ from label_pipeline.contracts.rules import broken_contract
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDINGS, Table
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
+from label_pipeline.ingest.flood import flooded_days
+from label_pipeline.ingest.known import Known
 from label_pipeline.lake import Lake
 from label_pipeline.privacy.pseudonyms import key
 from label_pipeline.project import Project
@@ -99,8 +101,15 @@ class Desk:
             return empty
         return self.frame(table, day - timedelta(days=1))
 
+    def known_before(self, day: date) -> Known:
+        """What ingestion of `day` knows: the partitions of the days before it, and the roster."""
+        eve = day - timedelta(days=1)
+        return Known(
+            self.lake.files(ANNOTATION_EVENTS, eve), self.lake.files(ITEMS, eve), tuple(self.people["annotator_id"])
+        )
+
     def require_days_before(self, day: date) -> None:
-        """Refuse to compute `day` while an earlier day is missing: its state would be wrong without a word.
+        """Refuse to compute `day` while an earlier day is missing or flooded: its state would be wrong without a word.
 
         Raises:
             UserError: says which days to run first.
@@ -115,6 +124,15 @@ class Desk:
                 rule="days run in order",
                 do=f"Run: label-pipeline nightly --project {name} --from {missing[0]} --to {day}",
             )
+        flooded = flooded_days(self.lake, self.project, day - timedelta(days=1))
+        if flooded:
+            raise UserError(
+                f"{day} cannot be computed: {flooded[0]} is flooded with rows in quarantine",
+                where=f"project {self.project.project}",
+                rule="quarantine.limit",
+                do=f"See: label-pipeline quarantine {self.project.project} --day {flooded[0]}. "
+                "Mend the project file and replay, or list the day in quarantine.let_pass.",
+            )
 
     def store(self, table: Table, day: date, rows: Any, part: str = "part") -> pa.Table:
         """Check a table against its contract and write the partition.
@@ -123,7 +141,8 @@ class Desk:
             ContractError: the rows break the contract; nothing is written.
         """
         conformed = table.conform(rows)
-        broken = broken_contract(table, conformed, self.project.labels.classes)
+        labels = self.project.labels
+        broken = broken_contract(table, conformed, labels.classes if labels.has_consensus else ())
         if broken:
             raise ContractError(table.name, broken)
         return self.lake.write(table, day, conformed, part)

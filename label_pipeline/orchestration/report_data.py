@@ -21,7 +21,7 @@ from label_pipeline.contracts.tables import (
     RELABEL_QUEUE,
 )
 from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
-from label_pipeline.kpis.catalogue import Kpi
+from label_pipeline.kpis.kpi import Kpi
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.publish.acceptance import GateResult, Verdict
 from label_pipeline.report.data import KpiText, ReportData, Unit

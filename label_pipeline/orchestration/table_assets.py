@@ -54,12 +54,16 @@ class Made:
 
 @dataclass(frozen=True)
 class CheckSpec:
-    """A check a step makes beside the contract: on which asset, blocking or only warning."""
+    """A check a step makes beside the contract: on which asset, blocking or only warning.
+
+    One that is a gate ends the run at the day on which it fails, once the day's tables are written for people to see.
+    """
 
     name: str
     asset: str
     words: str
     blocking: bool = True
+    gate: bool = False
 
 
 Compute = Callable[[Desk, date], Made]
@@ -161,6 +165,9 @@ def _run(
         # A check of a range fails when it failed on any of its days; the first one is told.
         outcome |= {n: c for n, c in made.checks.items() if n not in outcome or outcome[n].passed}
         context.log.info("%s %s: %s", project, day, ", ".join(f"{n} {len(t)} rows" for n, t in stored.items()))
+        for gate in [c for c in checks if c.gate and not made.checks[c.name].passed]:
+            yield _check_result(asset_key(project, gate.asset), gate.name, made.checks[gate.name], checks)
+            raise dg.Failure(made.checks[gate.name].words, metadata={"kind": "gate"}, allow_retries=False)
     for output in outputs:
         key, own = asset_key(project, output.name), [c.name for c in checks if c.asset == output.name]
         yield dg.MaterializeResult(

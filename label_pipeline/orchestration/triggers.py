@@ -5,15 +5,16 @@ missed, so nothing is skipped and no day runs before the one it rests on.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date, timedelta
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from label_pipeline.clock import last_night, now
-from label_pipeline.contracts.tables import GATES, LANDINGS
-from label_pipeline.landing import landed_days, landed_files
+from label_pipeline.contracts.tables import LANDINGS
+from label_pipeline.kept import last_table
+from label_pipeline.landing import landed_days, project_files
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import partitions
 
@@ -30,7 +31,9 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     return {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
 
 
-def nightly_job(desk: Desk, assets: Sequence[dg.AssetsDefinition]) -> UnresolvedAssetJobDefinition:
+def nightly_job(
+    desk: Desk, assets: Sequence[dg.AssetsDefinition], hooks: Set[dg.HookDefinition] = frozenset()
+) -> UnresolvedAssetJobDefinition:
     """All assets of a project in one run, one after another in one process."""
     return dg.define_asset_job(
         job_name(desk.project.project),
@@ -39,12 +42,13 @@ def nightly_job(desk: Desk, assets: Sequence[dg.AssetsDefinition]) -> Unresolved
         executor_def=dg.in_process_executor,
         description=f"The night of project {desk.project.project}: landing to published.",
         tags={"project": desk.project.project},
+        hooks=hooks or None,
     )
 
 
 def first_missing(desk: Desk) -> date:
-    """The first day of the project that was never computed to the end, which is its gates."""
-    done = set(desk.lake.days(GATES))
+    """The first day of the project that was never computed to the end."""
+    done = set(desk.lake.days(last_table(desk.project)))
     day = desk.project.start
     while day in done:
         day += timedelta(days=1)
@@ -89,15 +93,13 @@ def landing_sensor(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.SensorDe
         last = last_night(project.timezone, project.end)
         changed = [
             day
-            for day in landed_days(desk.folder, project.project)
+            for day in landed_days(desk.folder, project.landing_of)
             if project.start <= day <= last and _changed(desk, day, last)
         ]
         if not changed:
             return dg.SkipReason("nothing landed in a day that is over")
         listing = "\n".join(
-            f"{d}/{f.name}/{f.path.stat().st_size}"
-            for d in changed
-            for f in landed_files(desk.folder, project.project, d)
+            f"{d}/{f.name}/{f.path.stat().st_size}" for d in changed for f in project_files(desk.folder, project, d)
         )
         digest = hashlib.sha256(listing.encode()).hexdigest()[:16]
         first = min(changed[0], first_missing(desk))
@@ -115,4 +117,4 @@ def _changed(desk: Desk, day: date, last: date) -> bool:
         return day < last
     table = desk.lake.read(LANDINGS, day)
     computed = dict(zip(table["landed_file"].to_pylist(), table["bytes"].to_pylist(), strict=True))
-    return computed != {f.name: f.path.stat().st_size for f in landed_files(desk.folder, desk.project.project, day)}
+    return computed != {f.name: f.path.stat().st_size for f in project_files(desk.folder, desk.project, day)}

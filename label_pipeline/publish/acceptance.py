@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Severity = Literal["block", "warn"]
 
-STATUSES = {"met", "missed", "unsure", "no data", "no target"}
+STATUSES = {"met", "missed", "unsure", "no data", "no target", "withheld"}
 """What a KPI's status may be."""
 
 SAMPLE = 1000
@@ -188,7 +188,7 @@ def _kpi_gates(policy: Policy) -> Iterator[Gate]:
         )  # fmt: skip
         yield Gate(
             f"kpi_{kpi}_certain", "kpis", "warn", "ExpectColumnDistinctValuesToBeInSet",
-            {"column": _status_of(kpi), "value_set": sorted(STATUSES - {"unsure", "no data"})},
+            {"column": _status_of(kpi), "value_set": sorted(STATUSES - {"unsure", "no data", "withheld"})},
             "measured, and not short of its target within its interval",
             "Nothing is proven yet: measure on more gold items or annotations.", kpi,
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """From the day's tables to one HTML file that opens anywhere: no network, no script, no clock.
 
-Facts come from `figures`, `labels` and `items`; markup and colours stand in the templates.
+Facts come from `figures`, `labels`, `audit` and `items`; markup and colours stand in the templates.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from label_pipeline.report import figures, labels, marks, words
+from label_pipeline.report.audit import audit
 from label_pipeline.report.data import ReportData
 from label_pipeline.report.items import ItemViews
 
@@ -36,6 +37,7 @@ def build_report(data: ReportData) -> str:
             changes=changes,
             accounting=figures.accounting(data),
             gold=figures.gold(data),
+            audit=audit(data),
             matrix=labels.matrix(coded),
             pairs=pairs,
             classes=labels.by_class(coded),

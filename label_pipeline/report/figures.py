@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.gold.life import in_force
+from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
 from label_pipeline.publish.acceptance import GateResult
 from label_pipeline.report import words
-from label_pipeline.report.data import ReportData
+from label_pipeline.report.data import ReportData, Unit
 from label_pipeline.report.marks import Point, Sparkline, sparkline
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ NIGHTS = 30
 CHANGED_SHOWN = 6
 _REASONS_SHOWN = 8
 _EXPIRES_SOON = timedelta(days=30)
-_STATUS_ORDER = {"missed": 0, "unsure": 1, "no data": 2, "met": 3, "no target": 4}
+_STATUS_ORDER = {"missed": 0, "unsure": 1, "no data": 2, "withheld": 2, "met": 3, "no target": 4}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ def _evidence(data: ReportData) -> Evidence:
 
 @dataclass(frozen=True)
 class Card:
-    """One KPI: all as it is shown. `trend` is None where there are not two nights."""
+    """One KPI: all as it is shown. `trend` is None where there are not two nights.
+
+    `moved` says since when it changed by more than its interval; empty where it did not. `chance` is the p-value of
+    the figures that are tested.
+    """
 
     kpi: str
     title: str
@@ -87,7 +92,9 @@ class Card:
     target: str
     status: str
     n: str
+    chance: str
     delta: str
+    moved: str
     trend: Sparkline | None
     trend_words: str
 
@@ -97,7 +104,10 @@ def cards(data: ReportData) -> list[Card]:
     overall = data.kpis.to_pandas()
     overall = overall[overall["dimension"] == "all"]
     history = _history(data)
-    found = [_card(data, row, history.get(row["kpi"], [])) for _, row in overall.iterrows()]
+    tests = dict(zip(overall["kpi"], overall["value"], strict=True))
+    # A test's p-value is shown with what it tests.
+    shown = overall[[kpi.removesuffix("_p") not in tests or not kpi.endswith("_p") for kpi in overall["kpi"]]]
+    found = [_card(data, row, history.get(row["kpi"], []), tests.get(f"{row['kpi']}_p")) for _, row in shown.iterrows()]
     return sorted(found, key=lambda card: _STATUS_ORDER.get(card.status, 9))
 
 
@@ -117,7 +127,7 @@ def _point(day: Any, row: pd.Series[Any]) -> Point:
     return Point(day, value, low, high)
 
 
-def _card(data: ReportData, row: pd.Series[Any], before: Sequence[Point]) -> Card:
+def _card(data: ReportData, row: pd.Series[Any], before: Sequence[Point], p_value: float | None) -> Card:
     text = data.text_of(row["kpi"])
     shown = words.FORMATS[text.unit]
     points = [*before, _point(data.day, row)]
@@ -134,12 +144,25 @@ def _card(data: ReportData, row: pd.Series[Any], before: Sequence[Point]) -> Car
         target=limit + shown(target) if target is not None else "",
         status=row["status"],
         n=words.count(row["n"]),
+        chance=words.number(p_value) if words.known(p_value) else "",
         delta=words.change(last_night, points[-1].value, text.unit),
+        moved=_moved(data, text.unit, points),
         trend=sparkline(points, target),
         trend_words=f"{text.title} over {len(seen)} nights, from {shown(seen[0].value)} to {shown(seen[-1].value)}"
         if seen
         else "",
     )
+
+
+def _moved(data: ReportData, unit: Unit, points: Sequence[Point]) -> str:
+    """Since when a KPI moved beyond its interval, and from what."""
+    by_day = {p.day: p for p in points}
+    shown, now, since = words.FORMATS[unit], points[-1], []
+    for name, back in NIGHTS_BACK.items():
+        then = by_day.get(data.day - timedelta(days=back))
+        if then and beyond_interval((now.value, now.low, now.high), (then.value, then.low, then.high)):
+            since.append(f"{name} ({shown(then.value)})")
+    return " and ".join(since)
 
 
 @dataclass(frozen=True)

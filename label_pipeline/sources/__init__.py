@@ -21,6 +21,18 @@ ADAPTERS = {
     "parquet": "tabular",
     "mturk_csv": "mturk",
     "label_studio_json": "label_studio",
+    "label_studio_min": "label_studio_min",
+    "label_studio_csv": "label_studio_csv",
+    "argilla": "argilla",
+    "prodigy": "prodigy",
+    "doccano": "doccano",
+    "cvat": "cvat",
+    "ground_truth_manifest": "ground_truth",
+    "ground_truth_responses": "ground_truth",
+    "labelbox": "labelbox",
+    "toloka": "toloka",
+    "appen": "appen",
+    "items": "items",
     "predictions": "predictions",
 }
 

@@ -2,6 +2,7 @@
 
 The status comes from `was_cancelled`, never from an empty result; `completed_by` is a number or, expanded, an
 object of which only the id is read; annotation times are `updated_at`, so that an edit is a newer version.
+`deleted_at`, which `pull` adds, tells what the tool no longer has.
 Several choices in one result are joined by `|`: a single-choice project has no such class and quarantines it.
 """
 
@@ -18,28 +19,27 @@ from label_pipeline.sources.reading import Reading, answer_schema, broken_schema
 from label_pipeline.sources.text import json_key
 from label_pipeline.sql import literal
 
-LARGEST_TASK = 1 << 28  # bytes of one task
+LARGEST_TASK = 1 << 26  # bytes of one task; the reader holds several times as much
 
 
 def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Reading:
     """Read one export. Raises UserError when it is not a JSON list of tasks."""
-    with plain_text(path, source.encoding) as plain:
-        _load(con, plain)
     # A task without the item field stands for itself: its own id names the item.
     item = f"coalesce({', '.join(f'(data ->> {json_key(name)})' for name in source.item)}, number)"
+    with plain_text(path, source.encoding) as plain:
+        _load(con, plain, item, _payload(fields, source.fields))
     return Reading(
-        answers=fetch(con, _answers(item), answer_schema(), [list(source.label)]),
-        items=fetch(
-            con,
-            f"SELECT landed_row, {item} AS item_id, {_payload(fields, source.fields)} AS payload FROM tasks",
-            item_schema(),
-        ),
+        answers=fetch(con, _answers(), answer_schema(), [list(source.label)]),
+        items=fetch(con, "SELECT rowid + 1 AS landed_row, item_id, payload FROM tasks", item_schema()),
         broken=broken_schema().empty_table(),
     )
 
 
-def _load(con: Any, path: Path) -> None:
-    """Table `tasks`: landed_row and the parts that are read. Raises UserError for another kind of file."""
+def _load(con: Any, path: Path, item: str, payload: str) -> None:
+    """Table `tasks`: the parts that are read, one row a task, in order. Raises UserError for another kind of file.
+
+    Of a task's data, which may be most of a large file, only the `item` and the `payload` (SQL) are held.
+    """
     with path.open("rb") as file:
         head = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
@@ -47,13 +47,15 @@ def _load(con: Any, path: Path) -> None:
     if not head.startswith(b"["):
         raise _other("the file is not a JSON list of tasks")
     con.execute(
-        "CREATE TEMP TABLE tasks AS SELECT row_number() OVER () AS landed_row, json ->> '$.id' AS number, "
-        "json -> '$.data' AS data, json -> '$.annotations' AS annotations, json ->> '$.meta.batch_id' AS batch_id "
+        f"CREATE TEMP TABLE tasks AS SELECT {item} AS item_id, {payload} AS payload, annotations, batch_id, "
+        "json_type(data) AS data_type, json_type(annotations) AS annotations_type FROM ("
+        "SELECT json ->> '$.id' AS number, json -> '$.data' AS data, json -> '$.annotations' AS annotations, "
+        "json ->> '$.meta.batch_id' AS batch_id "
         f"FROM read_json_objects({file_literal(path)}, format = 'array', compression = 'uncompressed', "
-        f"maximum_object_size = {LARGEST_TASK})"
+        f"maximum_object_size = {LARGEST_TASK}))"
     )
     for part, kinds in (("data", ("OBJECT",)), ("annotations", ("ARRAY", "NULL", ""))):
-        query = f"SELECT min(landed_row) FROM tasks WHERE NOT list_contains(?, coalesce(json_type({part}), ''))"
+        query = f"SELECT min(rowid) + 1 FROM tasks WHERE NOT list_contains(?, coalesce({part}_type, ''))"
         ((odd,),) = con.execute(query, [kinds]).fetchall()
         if odd is not None:
             raise _other(f"task {odd} has no '{part}' as the tool writes it")
@@ -63,12 +65,12 @@ def _other(words: str) -> UserError:
     return UserError(words, rule="not_label_studio_json", do="Export as JSON, not JSON_MIN or CSV.")
 
 
-def _answers(item: str) -> str:
-    return f"""
+def _answers() -> str:
+    return """
     WITH annotations AS (
-        SELECT landed_row, batch_id, {item} AS item_id, unnest(from_json(annotations, '["JSON"]')) AS a,
+        SELECT rowid + 1 AS landed_row, batch_id, item_id, unnest(from_json(annotations, '["JSON"]')) AS a,
                generate_subscripts(from_json(annotations, '["JSON"]'), 1) AS answer
-        FROM tasks WHERE json_type(annotations) = 'ARRAY'
+        FROM tasks WHERE annotations_type = 'ARRAY'
     ), results AS (
         SELECT *, list_filter(from_json(a -> '$.result', '["JSON"]'),
                               lambda r : list_contains($1, r ->> '$.from_name'))[1] -> '$.value' AS value
@@ -79,9 +81,11 @@ def _answers(item: str) -> str:
                 ELSE a ->> '$.completed_by' END AS annotator,
            coalesce(array_to_string(from_json(value -> '$.choices', '["VARCHAR"]'), '|'), value ->> '$.rating',
                     value ->> '$.number') AS label,
-           CASE WHEN (a ->> '$.was_cancelled') = 'true' THEN 'skipped' ELSE 'submitted' END AS status,
+           CASE WHEN (a ->> '$.deleted_at') IS NOT NULL THEN 'deleted'
+                WHEN (a ->> '$.was_cancelled') = 'true' THEN 'skipped' ELSE 'submitted' END AS status,
            coalesce((a ->> '$.ground_truth') = 'true', false) AS is_gold_check,
-           NULL::VARCHAR AS started_at, coalesce(a ->> '$.updated_at', a ->> '$.created_at') AS annotated_at,
+           NULL::VARCHAR AS started_at,
+           coalesce(a ->> '$.deleted_at', a ->> '$.updated_at', a ->> '$.created_at') AS annotated_at,
            a ->> '$.lead_time' AS duration_s,
            CASE WHEN (a ->> '$.lead_time') IS NULL THEN 'none' ELSE 'measured' END AS duration_source,
            batch_id

@@ -7,11 +7,12 @@ empty, one of ours) can stand in the way.
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,13 @@ class Columns:
             )
 
 
-def open_table(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table]:
-    """Load a CSV, JSONL or Parquet file into the temporary table `landed_rows`, with `landed_row` from 1.
+def open_table(
+    con: Any, path: Path, source: Source, *, texts: Collection[str] | None = None, values: Collection[str] = ()
+) -> tuple[Columns, pa.Table]:
+    """Load a CSV, JSONL or Parquet file as the temporary table `landed_rows`, with `landed_row` from 1, in that order.
 
-    Returns its columns and the lines that could not be read; these are counted in `landed_row` too.
+    Returns its columns and the lines that could not be read; these are counted in `landed_row` too. Where it is known
+    of which columns the text and of which the value will be asked for, naming them saves keeping whole JSON lines.
 
     Raises:
         UserError: the file is empty or not of its format.
@@ -77,7 +81,9 @@ def open_table(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table]
         _not_empty(path)
         return _load_parquet(con, path)
     with plain_text(path, source.encoding) as plain:
-        return (_load_jsonl if source.format == "jsonl" else _load_csv)(con, plain, source)
+        if source.format == "jsonl":
+            return _load_jsonl(con, plain, None if texts is None else (sorted(texts), sorted(values)))
+        return _load_csv(con, plain, source)
 
 
 def file_literal(path: Path) -> str:
@@ -131,20 +137,28 @@ def plain_text(path: Path, encoding: str) -> Iterator[Path]:
 
 def _one_line_end(path: Path) -> bool:
     """Whether all lines end in LF, or all in CR LF."""
+    if not any(b"\r" in chunk for chunk in _chunks(path)):
+        return True
     counts: Counter[bytes] = Counter()
     last = b""
+    for chunk in _chunks(path):
+        for end in (b"\r", b"\n", b"\r\n"):
+            counts[end] += chunk.count(end)
+        counts[b"\r\n"] += last == b"\r" and chunk.startswith(b"\n")
+        last = chunk[-1:]
+    return counts[b"\r"] == counts[b"\n"] == counts[b"\r\n"]
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(1 << 22):
-            for end in (b"\r", b"\n", b"\r\n"):
-                counts[end] += chunk.count(end)
-            counts[b"\r\n"] += last == b"\r" and chunk.startswith(b"\n")
-            last = chunk[-1:]
-    return counts[b"\r"] == 0 or counts[b"\r"] == counts[b"\n"] == counts[b"\r\n"]
+            yield chunk
 
 
 def _load_csv(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table]:
     names, skip = _header(path, source.delimiter)
     broken = _load_lines(con, path, len(names), source.delimiter, '"', skip)
+    con.execute("CREATE TEMP VIEW landed_rows AS FROM lines_read")
     texts = [f"c{k}" for k in range(len(names))]
     return _columns(names, texts, texts), broken
 
@@ -161,36 +175,69 @@ def _header(path: Path, delimiter: str) -> tuple[list[str], int]:
     raise UserError("the file has no line", rule="file_empty", do="Land it again, whole.")
 
 
-def _load_jsonl(con: Any, path: Path, source: Source) -> tuple[Columns, pa.Table]:
+def _load_jsonl(con: Any, path: Path, wanted: tuple[list[str], list[str]] | None) -> tuple[Columns, pa.Table]:
     import pyarrow as pa
 
-    # U+0001 cannot stand in JSON as it is: with it as delimiter every line is one value.
-    broken = _load_lines(con, path, 1, "\1", "", 0)
-    con.execute(
-        """
-        CREATE TEMP TABLE read AS SELECT *, json_keys(doc) AS keys, list_unique(keys) = len(keys) AS good FROM (
-            SELECT landed_row, CASE WHEN json_type(doc) = 'OBJECT' THEN doc END AS doc
-            FROM (SELECT landed_row, c0, try_cast(c0 AS JSON) AS doc FROM landed_rows) WHERE trim(c0) <> '')
-        """
-    )
-    unread = fetch(
-        con,
-        "SELECT landed_row, CASE WHEN doc IS NULL THEN 'the line is not a JSON object' "
-        "ELSE 'a key is given twice' END AS reason FROM read WHERE good IS NOT true",
-        broken_schema(),
-    )
-    found = con.execute("SELECT DISTINCT unnest(keys) AS key FROM read WHERE good ORDER BY key").fetchall()
-    keys = [json_key(str(key)) for (key,) in found]
-    if not keys:
+    broken = _load_lines(con, path, 1, "\1", "", 0, _lines_sql(usual := _first_keys(path), wanted))
+    unread = fetch(con, "SELECT landed_row, reason FROM lines_read WHERE reason <> ''", broken_schema())
+    found = con.execute(
+        "SELECT DISTINCT unnest(other_keys) FROM lines_read WHERE reason IS NULL AND other_keys IS NOT NULL "
+        f"UNION SELECT unnest({_text_list(usual)}) FROM "
+        "(SELECT 1 FROM lines_read WHERE reason IS NULL AND other_keys IS NULL LIMIT 1)"
+    ).fetchall()
+    names = sorted(str(name) for (name,) in found)
+    if not names:
         raise UserError("no line is a JSON object", rule="file_unreadable", do="Land one object a line.")
-    con.execute("DROP TABLE landed_rows")
-    con.execute(  # all texts of a line at once: each look-up by itself would parse the line again
-        "CREATE TEMP VIEW landed_rows AS "
-        f"SELECT landed_row, doc, json_extract_string(doc, [{', '.join(keys)}]) AS texts FROM read WHERE good"
-    )
-    texts = [f"texts[{k}]" for k in range(1, len(keys) + 1)]
-    values = [f"(doc -> {key})" for key in keys]
-    return _columns([str(key) for (key,) in found], texts, values), pa.concat_tables([broken, unread])
+    if wanted is None:
+        # All texts of a line at once: each look-up by itself would parse the line again.
+        held = f"doc, json_extract_string(doc, {_key_list(names)}) AS texts"
+        texts = [f"texts[{k}]" for k in range(1, len(names) + 1)]
+        values = [f"(doc -> {json_key(name)})" for name in names]
+    else:
+        held = "texts, vals"
+        places = [{name: k for k, name in enumerate(part, start=1)} for part in wanted]
+        texts = [f"texts[{places[0][name]}]" if name in places[0] else "NULL::VARCHAR" for name in names]
+        values = [f"vals[{places[1][name]}]" if name in places[1] else "NULL::JSON" for name in names]
+    con.execute(f"CREATE TEMP VIEW landed_rows AS SELECT landed_row, {held} FROM lines_read WHERE reason IS NULL")
+    return _columns(names, texts, values), pa.concat_tables([broken, unread])
+
+
+def _lines_sql(usual: Sequence[str], wanted: tuple[list[str], list[str]] | None) -> str:
+    """SQL for what is kept of each JSON line `c0`: the document or the `wanted` texts and values in it, its keys where
+    they are not the `usual` ones, and why it cannot be read (null where it can, empty where it is blank)."""
+    held = "doc"
+    if wanted is not None:
+        texts, values = (_key_list(part) if part else None for part in wanted)
+        held = f"{f'json_extract_string(doc, {texts})' if texts else 'NULL'} AS texts, "
+        held += f"{f'json_extract(doc, {values})' if values else 'NULL'} AS vals"
+    return f"""
+        SELECT {held}, CASE WHEN keys <> {_text_list(usual)} THEN keys END AS other_keys,
+               CASE WHEN blank THEN '' WHEN doc IS NULL THEN 'the line is not a JSON object'
+                    WHEN list_unique(other_keys) <> len(other_keys) THEN 'a key is given twice' END AS reason
+        FROM (SELECT blank, keys, CASE WHEN len(keys) > 0 OR json_type(parsed) = 'OBJECT' THEN parsed END AS doc
+              FROM (SELECT coalesce(trim(c0) = '', true) AS blank, try_cast(c0 AS JSON) AS parsed,
+                           json_keys(parsed) AS keys FROM lines))
+        """
+
+
+def _first_keys(path: Path) -> list[str]:
+    """The keys of the first line: those of most lines, as a rule."""
+    with path.open("rb") as file:
+        try:
+            first = json.loads(file.readline(LONGEST_LINE))
+            keys = list(first) if isinstance(first, dict) else []
+            "".join(keys).encode()  # half a surrogate pair is no text: the line is set aside when it is read
+        except (ValueError, RecursionError):
+            return []
+    return keys
+
+
+def _key_list(names: Iterable[str]) -> str:
+    return f"[{', '.join(map(json_key, names))}]"
+
+
+def _text_list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(map(literal, texts))}]::VARCHAR[]"
 
 
 def _load_parquet(con: Any, path: Path) -> tuple[Columns, pa.Table]:
@@ -207,10 +254,11 @@ def _load_parquet(con: Any, path: Path) -> tuple[Columns, pa.Table]:
         raise UserError("the file has no column", rule="file_empty", do="Land it again, whole.")
     places = ", ".join(f"c{k}" for k in range(len(names)))
     con.execute(
-        "CREATE TEMP TABLE landed_rows AS SELECT row_number() OVER () AS landed_row, * "
+        "CREATE TEMP TABLE lines_held AS SELECT * "
         f"FROM read_parquet({file_literal(path)}, hive_partitioning = false) AS t({places})"
     )
-    kinds = [str(row[1]) for row in con.execute("DESCRIBE landed_rows").fetchall()[1:]]
+    con.execute("CREATE TEMP VIEW landed_rows AS SELECT rowid + 1 AS landed_row, * FROM lines_held")
+    kinds = [str(row[1]) for row in con.execute("DESCRIBE lines_held").fetchall()]
     # pandas writes NaN for "nothing here" into columns of numbers.
     values = [
         f"nullif(c{k}, 'nan'::{kind})" if kind in ("FLOAT", "DOUBLE") else f"c{k}" for k, kind in enumerate(kinds)
@@ -218,16 +266,21 @@ def _load_parquet(con: Any, path: Path) -> tuple[Columns, pa.Table]:
     return _columns(names, [f"({value})::VARCHAR" for value in values], values), broken_schema().empty_table()
 
 
-def _load_lines(con: Any, path: Path, width: int, delimiter: str, quote: str, skip: int) -> pa.Table:
-    """Table `landed_rows` (landed_row, c0, c1, ...) from a text file; returns the lines that could not be read."""
+def _load_lines(
+    con: Any, path: Path, width: int, delimiter: str, quote: str, skip: int, kept: str = "FROM lines"
+) -> pa.Table:
+    """View `lines_read` (landed_row, and what `kept` selects from `lines` with c0, c1, ...) of a text file, in order.
+
+    Returns the lines that could not be read.
+    """
     columns = ", ".join(f"'c{k}': 'VARCHAR'" for k in range(width))
     # Nothing is detected, because a guess can pass over lines; what does not fit is set aside line by line.
     con.execute(
-        "CREATE TEMP TABLE landed_rows AS SELECT row_number() OVER () AS landed_row, * "
-        f"FROM read_csv({file_literal(path)}, columns = {{{columns}}}, auto_detect = false, header = false, "
+        "CREATE TEMP TABLE lines_held AS WITH lines AS (FROM "
+        f"read_csv({file_literal(path)}, columns = {{{columns}}}, auto_detect = false, header = false, "
         f"skip = {skip}, delim = {literal(delimiter)}, quote = {literal(quote)}, escape = {literal(quote)}, "
         "compression = 'none', null_padding = false, strict_mode = true, store_rejects = true, rejects_limit = 0, "
-        f"max_line_size = {LONGEST_LINE})"
+        f"max_line_size = {LONGEST_LINE})) {kept}"
     )
     broken = fetch(
         con,
@@ -235,22 +288,24 @@ def _load_lines(con: Any, path: Path, width: int, delimiter: str, quote: str, sk
         "ORDER BY landed_row",
         broken_schema(),
     )
+    # Counting while reading would keep the reader to one thread; a table's rows have their place anyway.
+    con.execute("CREATE TEMP VIEW lines_read AS SELECT rowid + 1 AS landed_row, * FROM lines_held")
     if len(broken):
-        con.register("broken_lines", broken)
-        con.execute(
-            """
-            CREATE OR REPLACE TEMP TABLE landed_rows AS
-            WITH gaps AS (
-                SELECT landed_row - turn AS before, max(turn) AS lines
-                FROM (SELECT landed_row, row_number() OVER (ORDER BY landed_row) AS turn FROM broken_lines)
-                GROUP BY before
-            )
-            SELECT l.landed_row + coalesce(g.lines, 0) AS landed_row, l.* EXCLUDE (landed_row)
-            FROM landed_rows l ASOF LEFT JOIN gaps g ON l.landed_row > g.before
-            """
-        )
-        con.unregister("broken_lines")
+        _leave_gaps(con, broken["landed_row"].to_numpy())
     return broken
+
+
+def _leave_gaps(con: Any, broken: Any) -> None:
+    """Number the lines that could be read as they stand in the file, between the broken ones."""
+    import numpy as np
+    import pyarrow as pa
+
+    ((count,),) = con.execute("SELECT count(*) FROM lines_held").fetchall()
+    places = np.setdiff1d(np.arange(1, count + len(broken) + 1), broken)[:count]
+    con.register("places", pa.table({"landed_row": places}))
+    con.execute("CREATE TEMP TABLE lines_placed AS FROM places")
+    con.unregister("places")
+    con.execute("CREATE OR REPLACE TEMP VIEW lines_read AS FROM lines_placed POSITIONAL JOIN lines_held")
 
 
 def _columns(names: Sequence[str], texts: Sequence[str], values: Sequence[str]) -> Columns:

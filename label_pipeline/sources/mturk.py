@@ -32,5 +32,6 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
         annotated_at=column("SubmitTime"),
         duration_s=column("WorkTimeInSeconds"),
         duration_source="measured",
+        batch_id=text_of(source.batch, columns, "batch"),
     )
     return read_wide(con, columns, broken, source, fields, parts)

@@ -12,10 +12,8 @@ from label_pipeline.sources.wide import first_numbered
 
 
 def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Reading:
-    """Read one file; the format is told by its ending (.parquet, .jsonl, else CSV)."""
-    endings = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-    plain = source.model_copy(update={"format": endings.get(path.suffix.lower(), "csv")})
-    columns, broken = open_table(con, path, plain)
+    """Read one file; the format is told by its ending."""
+    columns, broken = open_table(con, path, by_ending(source, path))
     item = next(iter(first_numbered(source.item, columns, "item").values()))
     others = [name for name in columns if name != item]
     numbers = "".join(f", try_cast({columns.text(name)} AS DOUBLE) AS n{k}" for k, name in enumerate(others))
@@ -24,3 +22,9 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
     ).to_arrow_table()
     named = probabilities.rename_columns(["landed_row", "item_id", *others])
     return Reading(answer_schema().empty_table(), item_schema().empty_table(), broken, named)
+
+
+def by_ending(source: Source, path: Path) -> Source:
+    """The source as one of the plain table that the file's ending tells: Parquet, JSON lines, else CSV."""
+    endings = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    return source.model_copy(update={"format": endings.get(path.suffix.lower(), "csv")})

@@ -13,7 +13,7 @@ from label_pipeline.sources.wide import Parts, read_wide, text_of
 
 def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Reading:
     """Read one file. Raises UserError when the file or a mapped column is not there."""
-    columns, broken = open_table(con, path, source)
+    columns, broken = open_table(con, path, source, **_wanted(source, fields))
     parts = Parts(
         annotation_id=text_of(source.annotation_id, columns, "annotation_id"),
         annotator=text_of(source.annotator, columns, "annotator"),
@@ -22,5 +22,15 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
         annotated_at=text_of(source.annotated_at, columns, "annotated_at"),
         duration_s=text_of(source.duration_s, columns, "duration_s"),
         duration_source="measured" if source.duration_s else "accept_submit" if source.started_at else "none",
+        batch_id=text_of(source.batch, columns, "batch"),
     )
     return read_wide(con, columns, broken, source, fields, parts)
+
+
+def _wanted(source: Source, fields: tuple[str, ...]) -> dict[str, set[str]]:
+    """The columns that will be asked for, where no `<n>` stands in their names."""
+    parts = (source.annotator, source.annotation_id, source.status, source.batch)
+    times = (source.started_at, source.annotated_at, source.duration_s)
+    texts = {*source.item, *source.label, *(name for name in (*parts, *times) if name)}
+    values = {source.fields.get(field, field) for field in fields}
+    return {} if any("<n>" in name for name in texts | values) else {"texts": texts, "values": values}

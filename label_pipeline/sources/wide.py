@@ -27,6 +27,7 @@ class Parts:
     annotated_at: str
     duration_s: str
     duration_source: str
+    batch_id: str
 
 
 def read_wide(
@@ -58,12 +59,13 @@ def read_wide(
             f"{parts.annotator} AS annotator, {label} AS label, {parts.status} AS status, false AS is_gold_check, "
             f"{parts.started_at} AS started_at, {parts.annotated_at} AS annotated_at, {duration} AS duration_s, "
             f"{literal('suite_divided' if shared else parts.duration_source)} AS duration_source, "
-            f"NULL::VARCHAR AS batch_id {here}"
+            f"{parts.batch_id} AS batch_id {here}"
         )
         payload = payload_of(fields, source.fields, columns, n)
         payloads.append(f"SELECT landed_row, {item} AS item_id, {payload} AS payload {here}")
+    in_order = " ORDER BY landed_row, answer" if len(numbers) > 1 else ""  # one a row is in order as it is
     return Reading(
-        answers=fetch(con, " UNION ALL ".join(answers) + " ORDER BY landed_row, answer", answer_schema()),
+        answers=fetch(con, " UNION ALL ".join(answers) + in_order, answer_schema()),
         items=fetch(con, " UNION ALL ".join(payloads), item_schema()),
         broken=broken,
     )

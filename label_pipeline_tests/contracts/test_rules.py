@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from label_pipeline.contracts.rules import answer_rules, broken_contract, failures
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, CONSENSUS_LABELS, ITEMS, PREDICTIONS, TABLES
+from label_pipeline.project import Project, parse_project
 
 END = datetime(2026, 10, 6, tzinfo=UTC)
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
@@ -69,11 +71,21 @@ SCHEMA = pa.schema(
 )
 
 
+def project_of(labels: str, more: str = "") -> Project:
+    """A project with this label schema."""
+    text = f"project: p\nstart: 2026-10-01\nlabels: {{{labels}}}\nsources: {{s: {{format: csv}}}}\n{more}"
+    return parse_project(text, "project.yaml")
+
+
+def project(classes: Sequence[str]) -> Project:
+    return project_of(f"classes: [{', '.join(classes)}]")
+
+
 def broken(rows: list[dict[str, Any]]) -> list[list[str]]:
     """The names of the rules each row breaks, in order."""
     table = pa.Table.from_pylist([GOOD | row for row in rows], SCHEMA)
     found: list[list[str]] = [[] for _ in rows]
-    for failure in failures(table, answer_rules(["cat", "dog"], END)):
+    for failure in failures(table, answer_rules(project(["cat", "dog"]), END)):
         for k, fails in enumerate(failure.rows.to_pylist()):
             if fails:
                 found[k].append(failure.rule.name)
@@ -86,18 +98,20 @@ def test_each_rule_fails_for_exactly_its_rows() -> None:
     rows += [bad for bad, _ in BREAKS[len(HOLDS) :]]
     expected = {id(bad): names for bad, names in BREAKS}
     assert broken(rows) == [expected.get(id(row), []) for row in rows]
-    assert {name for _, names in BREAKS for name in names} == {r.name for r in answer_rules(["cat"], END)}
+    assert {name for _, names in BREAKS for name in names} == {
+        r.name for r in answer_rules(project(["cat", "dog"]), END)
+    }
 
 
 def test_good_rows_break_nothing_and_no_rows_neither() -> None:
     """Loss: an empty night is a night."""
     assert broken(HOLDS) == [[] for _ in HOLDS]
-    assert failures(SCHEMA.empty_table(), answer_rules(["cat", "dog"], END)) == []
+    assert failures(SCHEMA.empty_table(), answer_rules(project(["cat", "dog"]), END)) == []
 
 
 def test_a_rule_names_its_classes_and_its_limit() -> None:
     """Loss: a reason that does not say what would be right sends people to the code."""
-    words = {rule.name: rule.words for rule in answer_rules([f"c{k}" for k in range(20)], END)}
+    words = {rule.name: rule.words for rule in answer_rules(project([f"c{k}" for k in range(20)]), END)}
     assert words["label_unknown"] == f"the label is none of the classes {', '.join(f'c{k}' for k in range(12))}, ..."
     assert "2026-10-07 00:00 UTC" in words["in_the_future"]
 
@@ -108,7 +122,10 @@ def test_the_documents_table_lists_every_rule() -> None:
     listed = re.findall(
         r"^\| (\w+) \|", (root / "docs" / "formats.md").read_text("utf-8").split("## Quarantine")[1], re.M
     )
-    known = {rule.name for rule in answer_rules(["a"], END)} | {"id_reused", "line_unreadable", "probabilities"}
+    opted = "items: {sources: s}\npeople: {roster: p.csv, unknown: quarantine}\n"
+    schemas = ("classes: [a, b]", "type: number, range: {at_least: 0}")
+    rules = [rule for schema in schemas for rule in answer_rules(project_of(schema, opted), END)]
+    known = {rule.name for rule in rules} | {"id_reused", "line_unreadable", "probabilities"}
     for folder in ("sources", "ingest"):
         for module in (root / "label_pipeline" / folder).glob("*.py"):
             known |= set(re.findall(r'rule="(\w+)"', module.read_text("utf-8")))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from label_pipeline.ingest.read import read_file
 from label_pipeline.landing import LandedFile
+from label_pipeline.sources import ADAPTERS
 from label_pipeline_tests.ingest.house import House, keeps_contracts, rows
 
 SOURCES = "".join(
@@ -63,11 +64,14 @@ def test_any_table_is_accounted_for(first: list[dict[str, Any]], second: list[di
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.binary(max_size=200), st.sampled_from([b"", b"i,w,l\n", b'{"i":1,"w":2,"l":"a"}\n', b"[{", b"PAR1", b"\xff\xfe"])
+    st.binary(max_size=200),
+    st.sampled_from(
+        [b"", b"i,w,l\n", b'{"i":1,"w":2,"l":"a"}\n', b"[{", b"<?xml", b"PK\x03\x04", b"PAR1", b"\xff\xfe"]
+    ),
 )
 def test_any_bytes_are_a_reading_or_a_problem(content: bytes, start: bytes) -> None:
     """Loss: an exception that is no problem of its file stops the whole night of the project."""
-    kinds = ("csv", "jsonl", "parquet", "label_studio_json", "mturk_csv", "predictions")
+    kinds = sorted(ADAPTERS)
     with tempfile.TemporaryDirectory() as folder:
         house = House(
             Path(folder), "".join(f"  s{k}: {{format: {f}, item: i, label: l}}\n" for k, f in enumerate(kinds))

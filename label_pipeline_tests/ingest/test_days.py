@@ -194,6 +194,16 @@ def test_an_export_that_is_not_whole_deletes_nothing(tmp_path: Path) -> None:
     assert reasons(nights[3]) == [("j/a.jsonl", 2, "label_unknown")]
 
 
+def test_a_deletion_told_again_in_a_whole_export_adds_nothing(tmp_path: Path) -> None:
+    """Loss: a new deletion event every night for an answer that was deleted once."""
+    house = House(tmp_path, "  s: {format: csv, status: st, mode: snapshot}\n")
+    nights = []
+    for day in (D1, D2, D3):
+        house.put("s/a.csv", "item_id,annotator_id,label,st\n1,x,,deleted\n2,x,a,\n", day)
+        nights.append(house.night(day))
+    assert [account(night)["s/a.csv"] for night in nights] == [(2, 2, 0, 0), (2, 0, 0, 2), (2, 0, 0, 2)]
+
+
 def test_a_deletion_that_a_source_tells_itself(tmp_path: Path) -> None:
     """Loss: an old file delivered again must not bring back what was deleted after it."""
     house = House(tmp_path, "  s: {format: csv, status: st}\n")

@@ -17,7 +17,7 @@ COLUMNS = {
     "annotations": VOTE,
     "events": [*VOTE, "status", "landed_day"],
     "items": ["item_id", "arrived_at", "landed_day"],
-    "consensus": ["item_id", "label", "voted_label", "confidence", "status"],
+    "consensus": ["item_id", "label", "voted_label", "voted_confidence", "confidence", "status"],
     "first_settled": ["item_id", "settled_day"],
     "gold": ["item_id", "version", "label", "origin", "role"],
     "issues": ["item_id", "given_label", "suggested_label", "label_quality", "is_issue", "kind"],
@@ -38,7 +38,7 @@ def frame(name: str, rows: Iterable[dict[str, Any]], slices: tuple[str, ...] = (
     made = pd.DataFrame(list(rows), columns=columns, dtype=object)
     for column in {"annotated_at", "arrived_at"} & set(columns):
         made[column] = pd.to_datetime(made[column], utc=True, format="ISO8601")
-    for column in {"duration_s", "confidence", "label_quality"} & set(columns):
+    for column in {"duration_s", "confidence", "voted_confidence", "label_quality"} & set(columns):
         made[column] = made[column].astype("float64")
     return made
 

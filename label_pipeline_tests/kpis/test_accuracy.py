@@ -53,19 +53,51 @@ def test_annotations_against_seeded_checks_by_hand() -> None:
 
 
 def test_what_all_labels_say_by_hand() -> None:
-    """Guards against an estimate that counts items nobody labelled."""
+    """Guards against an estimate that counts items nobody labelled, or one that is sure because items are many."""
     consensus = [
-        {"item_id": "a", "label": "cat", "confidence": 1.0},
-        {"item_id": "b", "label": "cat", "confidence": 0.8},
-        {"item_id": "c", "label": "cat", "confidence": 0.6},
-        {"item_id": "d", "label": "dog", "confidence": 0.6},
-        {"item_id": "e", "label": None, "confidence": None},
+        {"item_id": "a", "label": "cat", "confidence": 1.0, "status": "gold"},
+        {"item_id": "b", "label": "cat", "confidence": 0.9, "status": "accepted"},
+        {"item_id": "c", "label": "cat", "confidence": 0.6, "status": "disputed"},
+        {"item_id": "d", "label": "dog", "confidence": 0.6, "status": "open"},
+        {"item_id": "e", "label": None, "confidence": None, "status": "unlabelled"},
     ]
-    found = by_key(figures(night(consensus=consensus)))
+    votes = [{"item_id": item, "annotator_id": who, "label": "cat"} for item, who in ("b1", "c1", "d1", "b2", "c3")]
+    found = by_key(figures(night(consensus=consensus, annotations=votes)))
     estimate = found["estimated_label_accuracy", "all", ""]
-    # √(0 + 0.16 + 0.24 + 0.24) / 4 = 0.2.
-    assert (estimate.value, estimate.n) == (pytest.approx(0.75), 4)
-    assert estimate.ci_low == pytest.approx(0.75 - 1.959964 * 0.2, abs=1e-6)
-    assert estimate.ci_high == 1.0
+    assert (estimate.value, estimate.n) == (pytest.approx((1 + 0.9 + 0.6 + 0.6) / 4), 4)
+    # Annotators gave 3, 1 and 1: (3 + 1 + 1)² / (9 + 1 + 1) = 25/11 of them; three items; 1 / (1/3 + 11/25) = 75/58.
+    expected = wilson(0.7 * 75 / 58, 75 / 58)
+    assert expected.ci_low is not None
+    assert estimate.ci_low == pytest.approx(0.25 + 0.75 * expected.ci_low)
+    assert estimate.ci_high == pytest.approx(0.25 + 0.75 * (expected.ci_high or 0))
     assert found["class_share", "class", "cat"] == Figure.of("class_share", wilson(3, 4), "class", "cat")
     assert found["class_share", "class", "dog"].value == 0.25
+
+
+def test_labels_that_are_all_gold_or_nobody_s() -> None:
+    """Guards against doubt about settled truth, and against an interval where there is no annotator to count."""
+    gold = [{"item_id": "a", "label": "cat", "confidence": 1.0, "status": "gold"}]
+    assert by_key(figures(night(consensus=gold)))["estimated_label_accuracy", "all", ""].ci_low == 1.0
+    model = [{"item_id": "a", "label": "cat", "confidence": 0.8, "status": "accepted"}]
+    figure = by_key(figures(night(consensus=model)))["estimated_label_accuracy", "all", ""]
+    assert (figure.value, figure.ci_low, figure.n) == (0.8, None, 1)
+
+
+def test_gold_and_confidence_together_by_hand() -> None:
+    """Guards against gold that is sharpened by confidence it shaped, or by items whose truth the consensus knew."""
+    confidences = {"a": 0.9, "b": 0.5, "c": 0.9, "d": 0.5, "x": 0.9, "y": 0.9, "told": None, "z": 0.9, "w": 0.5}
+    consensus = [
+        {"item_id": item, "voted_label": "dog" if item == "b" else "cat", "voted_confidence": confidence}
+        for item, confidence in confidences.items()
+    ]
+    gold = [{"item_id": item, "label": "cat", "role": "evaluation", "origin": "seed"} for item in "abcd"]
+    gold.append({"item_id": "told", "label": "dog", "role": "check", "origin": "seed"})
+    found = by_key(figures(night(consensus=consensus, gold=gold)))
+    # Right: 1, 0, 1, 1. cov = 0.05, var = 0.04, n = N = 4: λ = 0.05 / (2 · 0.04); others 0.8, gold 0.7 on average.
+    value = 0.75 + 0.625 * 0.1
+    # ρ² = 0.0025 / (0.04 · 0.1875) = 1/3; adjusted 1 − (2/3)(3/2) = 0: no gain, the width of four gold items.
+    expected = wilson(value * 4, 4)
+    figure = found["label_accuracy_all_items", "all", ""]
+    assert (figure.value, figure.n) == (pytest.approx(value), 4)
+    assert (figure.ci_low, figure.ci_high) == (pytest.approx(expected.ci_low), pytest.approx(expected.ci_high))
+    assert found["label_accuracy", "all", ""].value == 0.75

@@ -5,7 +5,7 @@ import pytest
 
 from label_pipeline.contracts.tables import KPIS as TABLE
 from label_pipeline.errors import UserError
-from label_pipeline.kpis import accuracy, agreement, noise, queue, throughput, turnaround
+from label_pipeline.kpis import accuracy, agreement, cost, drift, fairness, lift, noise, queue, throughput, turnaround
 from label_pipeline.kpis.catalogue import KPIS
 from label_pipeline.kpis.definition import Figure, Status, status, to_frame
 from label_pipeline_tests.kpis.nights import Asked, night
@@ -17,6 +17,10 @@ FAMILIES = {
     "turnaround": turnaround,
     "noise": noise,
     "queue": queue,
+    "drift": drift,
+    "cost": cost,
+    "fairness": fairness,
+    "lift": lift,
 }
 
 

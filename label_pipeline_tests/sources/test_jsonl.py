@@ -32,6 +32,13 @@ def test_broken_lines_are_set_aside_with_their_number(tmp_path: Path) -> None:
     assert set(column(found.broken, "reason")) == {"the line is not a JSON object"}
 
 
+def test_a_first_line_whose_key_is_no_text(tmp_path: Path) -> None:
+    """Loss: the first line tells the usual keys; half a surrogate pair in one of them would stop the night."""
+    found = read(tmp_path, '{"item_id": "1", "tex\\ud800t": 1}\n' + lines(GOOD | {"item_id": 2}), "format: jsonl")
+    assert column(found.answers, "item_id") == ["2"]
+    assert column(found.broken, "landed_row", "reason") == [(1, "the line is not a JSON object")]
+
+
 def test_a_key_given_twice_is_a_broken_line(tmp_path: Path) -> None:
     """Loss: which of two values counts differs between programs, so neither may."""
     found = read(tmp_path, lines(GOOD, '{"item_id": 1, "item_id": 2}'), "format: jsonl")

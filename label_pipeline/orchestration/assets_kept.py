@@ -1,0 +1,32 @@
+"""The end of the graph of a project whose labels have no consensus yet: a mart with every answer as it was given."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, LANDINGS, QUARANTINE
+from label_pipeline.kept import kept_words
+from label_pipeline.mart import build_mart
+from label_pipeline.orchestration.assets_publish import last_day_asset
+from label_pipeline.orchestration.desk import Desk
+
+
+def build(desk: Desk) -> list[dg.AssetsDefinition]:
+    """What follows the intake: the mart alone, which says why."""
+    words = f"The DuckDB file people and BI tools open. {kept_words(desk.project).capitalize()}."
+    after = ("annotation_events", "landings", "quarantine")
+    return [last_day_asset(desk, "mart", words, {"duckdb"}, _mart, after=after)]
+
+
+def _mart(desk: Desk, walked: list[date]) -> dict[str, Any]:
+    """The mart of the newest day, and how many answers of each status there are as of the last day walked."""
+    newest = desk.lake.days(LANDINGS)[-1]
+    tables = (ANNOTATION_EVENTS, LANDINGS, QUARANTINE)
+    rows = build_mart(desk.lake, desk.folder.mart(desk.project.project), newest, newest=(), every_day=tables)
+    statuses = desk.events(walked[-1])["status"].to_pylist()
+    counted = {status: statuses.count(status) for status in sorted(set(statuses))}
+    said = dg.MetadataValue.md(kept_words(desk.project).capitalize() + ".")
+    return {"in words": said, "day": str(newest), "dagster/row_count": sum(rows.values()), **rows, **counted}
