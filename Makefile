@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export LABEL_PIPELINE_DATA ?= $(CURDIR)/data
 
-.PHONY: nightly test ui check label-studio lock clean
+.PHONY: nightly test slow check ui label-studio lock clean
 
 nightly: .venv/ready  ## last night for the sample project
 	$(BIN)/label-pipeline nightly --project sample
@@ -20,8 +20,10 @@ label-studio: .label-studio/ready  ## a Label Studio to try pulling from, on 127
 	COLLECT_ANALYTICS=False LATEST_VERSION_CHECK=False SENTRY_DSN= FRONTEND_SENTRY_DSN= .label-studio/bin/label-studio \
 		start --no-browser --internal-host 127.0.0.1 --port 8080 --data-dir $(LABEL_PIPELINE_DATA)/label-studio
 
-check: test  ## everything: the slow tests too (real servers, browser, campaigns)
-	$(BIN)/pytest -m slow
+slow: .venv/ready .label-studio/ready  ## the slow tests: real servers, browser, campaigns
+	$(BIN)/pytest -m slow -n auto --dist loadfile
+
+check: test slow  ## everything
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "label-pipeline needs Python 3.11 or newer")'
@@ -45,4 +47,4 @@ lock:  ## write both locks anew
 		--group dev --extra crowdkit pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv data/lake data/marts data/published data/reports data/dagster
+	rm -rf .venv .label-studio data/lake data/marts data/published data/reports data/dagster

@@ -207,10 +207,11 @@ def clustered_share(totals: npt.NDArray[Any], sizes: npt.NDArray[Any], *, confid
         return Estimate(value, None, None, n)
     variance = float(((totals - value * sizes) ** 2).sum()) / n**2 * clusters / (clusters - 1)
     single = value * (1.0 - value)
+    worth = float(n)
     if single <= 0.0:
         worth = float(clusters)
-    else:
-        worth = float(n) if variance * n <= single else single / variance
+    elif variance * n > single:
+        worth = single / variance
     t = float(stdtrit(clusters - 1, (1.0 + confidence) / 2.0))
     low, high = _score_bounds(np.asarray([value * worth]), np.asarray([worth]), t)
     return Estimate(value, float(low[0]), float(high[0]), n)

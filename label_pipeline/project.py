@@ -244,6 +244,7 @@ class Project(Part):
             (("gold", "seeds"), self.gold.seeds),
             (("predictions", "baseline"), self.predictions.baseline),
             (("kpis",), self.kpis),
+            (("costs",), self.costs),
             *((("sources", name, "format"), s.format == "predictions") for name, s in self.sources.items()),
         ]
         for at, value in asked:

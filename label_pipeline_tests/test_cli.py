@@ -14,7 +14,7 @@ from label_pipeline.commands import status
 from label_pipeline_tests.orchestration.runs import pets
 
 HEAVY = ("dagster", "pandas", "numpy", "duckdb", "pyarrow", "pydantic", "sklearn", "cleanlab", "great_expectations")
-COMMANDS = ("init", "land", "pull", "nightly", "status", "ui", "simulate")
+COMMANDS = ("init", "land", "pull", "nightly", "status", "ui", "simulate", "kpis")
 
 
 def cli(*arguments: str, script: str = "") -> subprocess.CompletedProcess[str]:

@@ -155,6 +155,16 @@ MISTAKES = {
         7,
         "kpis.alpha.at_least: Input should be a finite number (it is 'nan')",
     ),
+    "two rates of a group": (
+        more("costs: {vendor: {per_annotation: 0.1, per_hour: 9}}"),
+        7,
+        "costs.vendor: give one of 'per_annotation' and 'per_hour'",
+    ),
+    "a rate below nothing": (
+        more("costs: {vendor: {per_hour: -1}}"),
+        7,
+        "costs.vendor.per_hour: Input should be greater than or equal to 0 (it is '-1')",
+    ),
     "target without a number": (
         more("kpis: {alpha: {otherwise: block}}"),
         7,

@@ -20,7 +20,7 @@ from label_pipeline.sql import file_list, literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ONE_PART = 1_000_000  # events sorted at once
+ONE_PART = 1_000_000  # events handed over at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def vanished(con: Any, project: Project, reads: Sequence[Read]) -> None:
 
 
 def events_in_order(con: Any, project: Project, reads: Sequence[Read]) -> pa.Table:
-    """The events in the shape of their contract, sorted by id; in parts, so that never all are held twice.
+    """The events in the shape of their contract, sorted by id; handed over in parts, so that never all are held twice.
 
     What has few values is sorted as their numbers: rows are a third as wide then.
     """
@@ -217,11 +217,6 @@ def events_in_order(con: Any, project: Project, reads: Sequence[Read]) -> pa.Tab
         f"{column}::ENUM({', '.join(map(literal, values))}) AS {column}" for column, values in few.items() if values
     ]
     replaced = f"REPLACE ({', '.join(casts)})" if casts else ""
-    ((count,),) = con.execute("SELECT count(*) FROM accepted").fetchall()
-    starts = [f"{digit:x}" for digit in range(16)] if count > ONE_PART else [""]
-    parts = []
-    for start in starts:
-        where = f"WHERE starts_with(event_id, {literal(start)})" if start else ""
-        part = con.sql(f"SELECT * {replaced} FROM events {where} ORDER BY event_id").to_arrow_table()
-        parts.append(ANNOTATION_EVENTS.conform(part))
-    return pa.concat_tables(parts)
+    found = con.sql(f"SELECT * {replaced} FROM events ORDER BY event_id").to_arrow_reader(ONE_PART)
+    parts = [ANNOTATION_EVENTS.conform(pa.Table.from_batches([batch])) for batch in found]
+    return pa.concat_tables([ANNOTATION_EVENTS.empty(), *parts])

@@ -55,13 +55,13 @@ def _costs(night: Night) -> FloatArray:
         elif rate.per_hour is not None:
             seconds = events.loc[ours, "duration_s"].astype(np.float64)
             cost[ours] = seconds.fillna(seconds.dropna().median()) / _HOUR * rate.per_hour
-    return cost.to_numpy(dtype=np.float64)
+    return np.asarray(cost, dtype=np.float64)
 
 
 def _credit(night: Night, item: npt.NDArray[np.int64]) -> FloatArray:
     """Each answer's share in a settled label (n,): one, shared equally by the submitted answers on its `item`."""
     settled = night.events["item_id"].isin(night.settled_by_labelling["item_id"])
-    answered = (settled & (night.events["status"] == "submitted")).to_numpy(dtype=np.float64)
+    answered = np.asarray(settled & (night.events["status"] == "submitted"), dtype=np.float64)
     if not len(item):
         return answered
     return np.asarray(answered / np.maximum(np.bincount(item, weights=answered)[item], 1.0))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,7 @@ FALSE_DISCOVERIES = 0.05
 
 @dataclass(frozen=True)
 class Cell:
-    """What one measure saw: values in [0, 1] (n,), codes of whose they are (n,), which of them are the member's (n,)."""
+    """What one measure saw: values in [0, 1], codes of whose they are, and which of them are the member's, all (n,)."""
 
     measure: str
     dimension: str
@@ -132,9 +131,9 @@ def _of_groups(night: Night) -> Iterator[Cell]:
 
 
 def _votes(night: Night) -> pd.DataFrame:
-    """The annotations but those of adjudicators, with `agreeing`: the share of the others on the item that say the same.
+    """The annotations, with `agreeing`: the share of the others on the item that say the same, missing where alone.
 
-    Missing where an annotation is alone.
+    Those of adjudicators are left out.
     """
     votes = night.annotations[night.annotations["role"] != "adjudicator"]
     item, label = pd.factorize(votes["item_id"])[0], pd.factorize(votes["label"])[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import dagster as dg
@@ -47,7 +48,7 @@ def test_a_stopped_night_is_told_once(
     tonight: Any = server.got[2]
     assert len(server.got) == 3, "told once, though the night ran twice"
     said = [(n["kind"], n["state"], n["words"].split(" (")[0]) for n in tonight["news"]]
-    assert ("files", "new", "1 landed file") in said
+    assert ("files", "new", "1 landed file(s) of 2026-10-05 could not be read.") in said
     assert ("gate", "new", "Gate kpi_label_accuracy stopped the night") in said
     assert any(kind == "target" and words.startswith("label_accuracy is 0 and misses") for kind, _, words in said)
 
@@ -88,8 +89,15 @@ def test_who_does_not_ask_is_not_told(folder: DataFolder) -> None:  # noqa: F811
     pets(folder.root, days=0, project=TOLD)
     asks = build_definitions(folder)
     key = dg.AssetKey(["pets", "alerts"])
+    texts = TOLD.replace("{classes: [cat, dog]}", "{type: text}").replace("gold: {seeds: gold/*.csv}\n", "")
+    texts = re.sub(r"kpis:\n(  .*\n)+", "", texts)
+    pets(folder.root, days=0, project=texts)
+    kept = build_definitions(folder)
     assert key not in {spec.key for spec in without.resolve_all_asset_specs()}
-    assert key in {spec.key for spec in asks.resolve_all_asset_specs()}
+    found = {spec.key: spec for spec in asks.resolve_all_asset_specs()}
+    assert {dep.asset_key.path[1] for dep in found[key].deps} == {"mart", "report"}
+    found = {spec.key: spec for spec in kept.resolve_all_asset_specs()}
+    assert {dep.asset_key.path[1] for dep in found[key].deps} == {"mart"}
 
 
 @pytest.mark.parametrize(

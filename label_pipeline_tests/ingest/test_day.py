@@ -330,3 +330,16 @@ def test_classes_are_matched_as_the_project_file_compares_them(tmp_path: Path, c
     found = rows(house.ingest().events, "item_id", "label")
     street, way = house.project.labels.classes
     assert found == [("1", street), ("2", street), ("3", street), ("4", way)]
+
+
+def test_events_sorted_in_parts_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss: a large night takes another way than a small one; what it writes must not show it."""
+    house = House(tmp_path, "  s: {format: jsonl}\n")
+    house.put("s/a.jsonl", [{"item_id": k, "annotator_id": k % 7, "label": "ab"[k % 2]} for k in range(200)])
+    whole = house.ingest()
+    monkeypatch.setattr("label_pipeline.ingest.known.ONE_PART", 50)
+    monkeypatch.setattr("label_pipeline.ingest.judge.BATCH", 30)
+    parts = house.ingest()
+    assert whole.events.equals(parts.events)
+    assert whole.events["event_id"].to_pylist() == sorted(whole.events["event_id"].to_pylist())
+    assert len(whole.events) == 200

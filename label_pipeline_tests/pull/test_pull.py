@@ -81,7 +81,6 @@ def test_two_pulls_with_everything_in_between(
     assert pull(house) == Pulled(listed=5, landed=4, deleted=3)
     same(house, tool, gone)
     assert pull(house) == Pulled(listed=5, landed=0, deleted=0)
-    same(house, tool, gone)
 
 
 def test_what_lands_is_minimised(tmp_path: Path, tool: Tool) -> None:
