@@ -12,7 +12,7 @@ DRIFT = (
         kpi
         for name, other, long in (
             ("label_drift", "the 7 local days before", "from last week to this one"),
-            ("label_drift_since_start", "the first day on which any was", "since the first settled set"),
+            ("label_drift_since_start", "the first days on which 20 were", "since the first settled set"),
         )
         for kpi in (
             Kpi(

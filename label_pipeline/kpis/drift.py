@@ -42,7 +42,8 @@ def _of_labels(night: Night) -> list[Figure]:
     start = pd.Timestamp(night.day - timedelta(days=WINDOW_DAYS - 1))
     now = (days >= start) & (days <= pd.Timestamp(night.day))
     before = (days >= start - pd.Timedelta(days=WINDOW_DAYS)) & (days < start)
-    first = (days == days.min()) & ~now
+    grown = days.value_counts().sort_index().cumsum()
+    first = (days <= grown.index[grown >= LEAST_ITEMS].min()) & ~now
     classes = list(night.classes)
     tally = {
         name: _tally(settled.loc[rows, "label"], classes)

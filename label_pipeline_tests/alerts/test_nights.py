@@ -47,7 +47,7 @@ def test_a_stopped_night_is_told_once(
     assert "secret" not in first.err + first.out + capsys.readouterr().err
     tonight: Any = server.got[2]
     assert len(server.got) == 3, "told once, though the night ran twice"
-    said = [(n["kind"], n["state"], n["words"].split(" (")[0]) for n in tonight["news"]]
+    said = [(n["kind"], n["state"], n["words"].split(":")[0]) for n in tonight["news"]]
     assert ("files", "new", "1 landed file(s) of 2026-10-05 could not be read.") in said
     assert ("gate", "new", "Gate kpi_label_accuracy stopped the night") in said
     assert any(kind == "target" and words.startswith("label_accuracy is 0 and misses") for kind, _, words in said)
