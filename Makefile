@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export LABEL_PIPELINE_DATA ?= $(CURDIR)/data
+# Where Python may not keep its bytecode, every night would compile all imports again: half a minute.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: nightly test slow check ui label-studio lock clean
 
