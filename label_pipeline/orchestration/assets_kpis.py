@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 from importlib import import_module
@@ -20,6 +19,7 @@ from label_pipeline.orchestration.assets_labels import model_inputs
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.settle import SETTLED
+from label_pipeline.sql import connect, file_list
 from label_pipeline.state import counted
 
 FAMILIES = {
@@ -120,7 +120,7 @@ def _family(family: str, desk: Desk, seen: Night, past: dict[str, dict[str, Any]
     return Made(
         rows={f"kpis_{family}": frame},
         figures=dict(zip(overall["kpi"], overall["value"].astype(float), strict=True)),
-        plot=partial(_plot, desk, seen.day, FAMILIES[family]),
+        plot=partial(_plot, desk, seen.day, family),
         words=_words(overall, past),
         checks={f"targets_{family}": Check(missed.empty, "; ".join(said))},
     )
@@ -144,18 +144,22 @@ def _moved(row: dict[Any, Any], before: dict[str, Any]) -> bool:
     return beyond_interval(now, then)
 
 
-def _plot(desk: Desk, day: date, kpi: str) -> bytes:
+def _plot(desk: Desk, day: date, family: str) -> bytes:
     from label_pipeline.report.plots import line
 
-    history = kpi_history(desk, day)
-    days = sorted(d for d in history if kpi in history[d])[-DAYS_SHOWN:]
-    return line(days, {kpi: [history[d][kpi] for d in days]}, kpi.replace("_", " "))
+    kpi = FAMILIES[family]
+    course = _course(desk, day, family, kpi)
+    return line([d for d, _ in course], {kpi: [value for _, value in course]}, kpi.replace("_", " "))
 
 
-def kpi_history(desk: Desk, day: date) -> dict[date, dict[str, float]]:
-    """The overall value of every KPI on every day up to `day` that has one."""
-    history: dict[date, dict[str, float]] = {}
-    for past in [d for d in desk.lake.days(KPIS) if d <= day]:
-        rows: Sequence[dict[str, Any]] = desk.lake.read(KPIS, past).to_pylist()
-        history[past] = {r["kpi"]: r["value"] for r in rows if r["dimension"] == "all" and r["value"] is not None}
-    return history
+def _course(desk: Desk, day: date, family: str, kpi: str) -> list[tuple[date, float]]:
+    """The overall value of a KPI on the last `DAYS_SHOWN` nights up to `day`, of those that have one."""
+    nights = [d for d in desk.lake.days(KPIS) if d <= day][-DAYS_SHOWN:]
+    files = [path for path in (desk.lake.path(KPIS, d, family) for d in nights) if path.is_file()]
+    with connect() as con:
+        course: list[tuple[date, float]] = con.execute(
+            f"SELECT day::DATE, value FROM read_parquet({file_list(files)}, hive_partitioning = true) "
+            "WHERE kpi = ? AND dimension = 'all' AND value IS NOT NULL ORDER BY day",
+            [kpi],
+        ).fetchall()
+    return course
