@@ -100,7 +100,8 @@ class Card:
 
 
 def cards(data: ReportData) -> list[Card]:
-    """The overall KPIs, those that miss their target first."""
+    """The overall KPIs in the order of their definitions: first those that miss their target, last those without one
+    that have nothing to show."""
     overall = data.kpis.to_pandas()
     overall = overall[overall["dimension"] == "all"]
     history = _history(data)
@@ -108,7 +109,13 @@ def cards(data: ReportData) -> list[Card]:
     # A test's p-value is shown with what it tests.
     shown = overall[[kpi.removesuffix("_p") not in tests or not kpi.endswith("_p") for kpi in overall["kpi"]]]
     found = [_card(data, row, history.get(row["kpi"], []), tests.get(f"{row['kpi']}_p")) for _, row in shown.iterrows()]
-    return sorted(found, key=lambda card: _STATUS_ORDER.get(card.status, 9))
+    defined = {kpi: place for place, kpi in enumerate(data.kpi_texts)}
+    return sorted(found, key=lambda card: (_urgency(card), defined.get(card.kpi, len(defined))))
+
+
+def _urgency(card: Card) -> int:
+    shown = card.status if card.target or card.status not in ("no data", "withheld") else ""
+    return _STATUS_ORDER.get(shown, len(_STATUS_ORDER))
 
 
 def _history(data: ReportData) -> dict[str, list[Point]]:
