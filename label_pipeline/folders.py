@@ -49,6 +49,10 @@ class DataFolder:
         """The DuckDB file a person opens."""
         return self.root / "marts" / f"{project}.duckdb"
 
+    def audit(self, project: str) -> Path:
+        """Who did what and why: append-only, never rebuilt."""
+        return self.root / "audit" / f"{project}.jsonl"
+
     def alerts(self, project: str) -> Path:
         """What people have been told already."""
         return self.root / "marts" / f"{project}.alerts.json"
