@@ -18,7 +18,21 @@ def parser() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument("--data", metavar="DIR", help="the data folder (default: LABEL_PIPELINE_DATA, else ./data)")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_init, _land, _pull, _nightly, _status, _kpis, _quarantine, _audit, _ui, _simulate):
+    for add in (
+        _init,
+        _land,
+        _pull,
+        _nightly,
+        _batch,
+        _status,
+        _kpis,
+        _quarantine,
+        *PUBLISHING,
+        _audit,
+        _doctor,
+        _ui,
+        _simulate,
+    ):
         add(commands, data)
     return top
 
@@ -53,9 +67,27 @@ def _pull(commands: Any, data: argparse.ArgumentParser) -> None:
 def _nightly(commands: Any, data: argparse.ArgumentParser) -> None:
     nightly = commands.add_parser("nightly", parents=[data], help="run last night, or the days asked for")
     nightly.add_argument("--project", metavar="P", help="one project (default: all)")
+    nightly.add_argument("--pull", action="store_true", help="first fetch what changed in the tools that are pulled")
     nightly.add_argument("--day", metavar="D", help="one day, like 2026-10-05")
     nightly.add_argument("--from", dest="first", metavar="D", help="first day of a range")
     nightly.add_argument("--to", dest="last", metavar="D", help="last day of a range")
+
+
+def _batch(commands: Any, data: argparse.ArgumentParser) -> None:
+    batch = commands.add_parser("batch", parents=[data], help="what to label next: shown, written to files, or pushed")
+    batch.add_argument("project")
+    batch.add_argument("--day", metavar="D", help="the night that composed it (default: the newest)")
+    batch.add_argument("--purpose", choices=("pilot", "new", "relabel", "adjudication"), help="batches with such rows")
+    batch.add_argument("--out", metavar="DIR", help="write files there, and count the batch as sent")
+    batch.add_argument("--format", choices=("label-studio", "csv", "jsonl", "mturk"), default="jsonl", help="of --out")
+    batch.add_argument("--push", action="store_true", help="push it to the Label Studio that the source is pulled from")
+    batch.add_argument(
+        "--source", metavar="NAME", help="by which the answers come back (default: the only fitting one)"
+    )
+    batch.add_argument(
+        "--to-name", metavar="NAME", help="what the model's labels name, in Label Studio files: its toName"
+    )
+    batch.add_argument("--per-hit", type=int, default=1, metavar="N", help="items an MTurk task shows (default: 1)")
 
 
 def _status(commands: Any, data: argparse.ArgumentParser) -> None:
@@ -88,6 +120,73 @@ def _quarantine(commands: Any, data: argparse.ArgumentParser) -> None:
     )
 
 
+def _rollback(commands: Any, data: argparse.ArgumentParser) -> None:
+    rollback = commands.add_parser(
+        "rollback", parents=[data], help="put LATEST back to an earlier version, and hold it"
+    )
+    rollback.add_argument("project")
+    rollback.add_argument("--to", metavar="VERSION", help="which version (default: the one before)")
+    rollback.add_argument("--release", action="store_true", help="let nights move LATEST forward again")
+    _signed(rollback)
+
+
+def _override(commands: Any, data: argparse.ArgumentParser) -> None:
+    override = commands.add_parser("override", parents=[data], help="let a day's training set pass a failed gate")
+    override.add_argument("project")
+    override.add_argument("--day", required=True, metavar="D", help="the day that was stopped")
+    override.add_argument("--gate", required=True, metavar="G", help="the gate that stopped it")
+    _signed(override)
+
+
+def _signed(command: argparse.ArgumentParser) -> None:
+    """What every decision of a person needs."""
+    command.add_argument("--reason", required=True, metavar="R", help="why; kept in the audit log")
+    command.add_argument("--by", metavar="WHO", help="who decided (default: this account)")
+
+
+def _check(commands: Any, data: argparse.ArgumentParser) -> None:
+    check = commands.add_parser("check", parents=[data], help="may a model be trained on it? exit code 0 yes, 1 no")
+    check.add_argument("project")
+    check.add_argument("--version", default="latest", metavar="V", help="a version's name (default: latest)")
+    check.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help='like "label_accuracy.ci_low>=0.9"; may be repeated',
+    )
+    check.add_argument("--json", action="store_true", help="one JSON object, with every figure that may be asked for")
+
+
+def _training_set(commands: Any, data: argparse.ArgumentParser) -> None:
+    training = commands.add_parser("training-set", parents=[data], help="make the training set of a past day anew")
+    training.add_argument("project")
+    training.add_argument("--as-of", required=True, metavar="D", help="the day")
+    training.add_argument("--into", metavar="DIR", help="where to put the version (default: among the published ones)")
+    training.add_argument("--from-landing", action="store_true", help="run all nights up to it, from landing alone")
+
+
+def _diff(commands: Any, data: argparse.ArgumentParser) -> None:
+    diff = commands.add_parser("diff", parents=[data], help="what changed between two versions, item by item")
+    diff.add_argument("project")
+    diff.add_argument("before", metavar="A", help="a version, its day, or latest")
+    diff.add_argument("after", metavar="B", help="the same")
+    diff.add_argument(
+        "--least", type=float, default=0.05, metavar="X", help="least change of confidence (default: 0.05)"
+    )
+    diff.add_argument("--limit", type=int, default=20, metavar="N", help="lines shown at most (default: 20)")
+    diff.add_argument("--json", action="store_true", help="one JSON object with every item that changed")
+
+
+def _prune(commands: Any, data: argparse.ArgumentParser) -> None:
+    prune = commands.add_parser("prune", parents=[data], help="delete the versions that policy no longer keeps")
+    prune.add_argument("project")
+    prune.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+
+PUBLISHING = (_check, _diff, _override, _rollback, _training_set, _prune)
+
+
 def _audit(commands: Any, data: argparse.ArgumentParser) -> None:
     audit = commands.add_parser("audit", parents=[data], help="who did what and why, and whether the log is whole")
     audit.add_argument("project")
@@ -95,6 +194,11 @@ def _audit(commands: Any, data: argparse.ArgumentParser) -> None:
     audit.add_argument("--limit", type=int, default=20, metavar="N", help="newest entries shown (default: 20)")
     audit.add_argument("--verify", action="store_true", help="only check the chain; exit code 1 where it is broken")
     audit.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _doctor(commands: Any, data: argparse.ArgumentParser) -> None:
+    doctor = commands.add_parser("doctor", parents=[data], help="what may keep a night from running here")
+    doctor.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _ui(commands: Any, data: argparse.ArgumentParser) -> None:

@@ -61,9 +61,18 @@ class DataFolder:
         """The training set's versions and the LATEST pointer."""
         return self.root / "published" / project
 
+    @property
+    def reports(self) -> Path:
+        """The reports of all projects."""
+        return self.root / "reports"
+
     def report(self, project: str, day: date) -> Path:
         """The night's report."""
-        return self.root / "reports" / project / f"{day}.html"
+        return self.reports / project / f"{day}.html"
+
+    def report_index(self, project: str = "") -> Path:
+        """The page that links a project's reports, or, without one, that of all projects."""
+        return self.reports / project / "index.html"
 
     @property
     def dagster(self) -> Path:

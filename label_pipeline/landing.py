@@ -13,6 +13,9 @@ from label_pipeline.files import TEMPORARY, replacing, sha256
 from label_pipeline.folders import DataFolder
 from label_pipeline.project import Project
 
+SENT = "_sent"
+"""The folder of a landing day, no source's, with the batches that were sent on it."""
+
 
 @dataclass(frozen=True, slots=True)
 class LandedFile:
@@ -32,8 +35,15 @@ def landed_files(folder: DataFolder, project: str, day: date) -> list[LandedFile
             continue
         # A name need not be text: bytes that are none are spelled out.
         parts = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace").split("/")
-        found.append(LandedFile(parts[0] if len(parts) > 1 else "", path, "/".join(parts)))
+        if parts[0] != SENT:
+            found.append(LandedFile(parts[0] if len(parts) > 1 else "", path, "/".join(parts)))
     return found
+
+
+def sent_files(folder: DataFolder, project: str, until: date) -> list[Path]:
+    """The files of batches that were sent up to and including `until`, by day and name."""
+    found = folder.landing(project).glob(f"????-??-??/{SENT}/*.jsonl")
+    return sorted(p for p in found if p.parent.parent.name <= until.isoformat() and not p.name.startswith("."))
 
 
 def project_files(folder: DataFolder, project: Project, day: date) -> list[LandedFile]:

@@ -13,8 +13,10 @@ from typing import Any
 
 from label_pipeline.contracts.tables import (
     ANNOTATOR_QUALITY,
+    BATCHES,
     CONSENSUS_EVIDENCE,
     CONSENSUS_LABELS,
+    DISPATCHES,
     GATES,
     GOLD_SET,
     KPIS,
@@ -22,6 +24,7 @@ from label_pipeline.contracts.tables import (
     LANDINGS,
     QUARANTINE,
     RELABEL_QUEUE,
+    SPLITS,
     Table,
 )
 from label_pipeline.files import replacing
@@ -29,7 +32,17 @@ from label_pipeline.lake import Lake
 from label_pipeline.mart_views import VIEWS
 from label_pipeline.sql import connect, file_list, identifier, literal
 
-NEWEST = (RELABEL_QUEUE, GOLD_SET, CONSENSUS_LABELS, CONSENSUS_EVIDENCE, LABEL_ISSUES, ANNOTATOR_QUALITY)
+NEWEST = (
+    RELABEL_QUEUE,
+    BATCHES,
+    DISPATCHES,
+    GOLD_SET,
+    CONSENSUS_LABELS,
+    CONSENSUS_EVIDENCE,
+    LABEL_ISSUES,
+    ANNOTATOR_QUALITY,
+    SPLITS,
+)
 EVERY_DAY = (KPIS, GATES, LANDINGS, QUARANTINE)
 
 
@@ -50,9 +63,14 @@ def build_mart(
             for table in newest:
                 files = [f for f in lake.files(table, day) if f.parent.name == f"day={day}"]
                 source = f"read_parquet({file_list(files)})"
+                if not files:  # the day was computed before there was such a table
+                    source = identifier(f"no {table.name}")
+                    con.register(f"no {table.name}", table.empty())
                 rows[table.name] = _create(con, table, f"DATE {literal(str(day))}", source)
             for table in every_day:
-                source = f"read_parquet({file_list(lake.files(table, day))}, hive_partitioning = true)"
+                source = (
+                    f"read_parquet({file_list(lake.files(table, day))}, hive_partitioning = true, union_by_name = true)"
+                )
                 rows[table.name] = _create(con, table, "day::DATE", source)
             _create_views(con, set(rows))
         finally:

@@ -25,6 +25,7 @@ from label_pipeline.folders import DataFolder
 from label_pipeline.kpis.catalogue import KPIS
 from label_pipeline.project_alerts import Alerts
 from label_pipeline.project_base import Names, Part, wrong
+from label_pipeline.project_batches import Batches
 from label_pipeline.project_cron import checked_cron
 from label_pipeline.project_labels import Labels
 from label_pipeline.project_mistakes import message
@@ -134,14 +135,22 @@ class Source(Part):
         return self
 
 
-class People(Part):
-    """The roster: a CSV beside the project file with source, identity, group, role, rate_per_hour.
+class GoldChecks(Part):
+    """The share of gold checks a person is to get right, and what becomes of votes of people surely below it."""
 
-    `unknown` says what becomes of answers of people who are not in it.
+    at_least: float = Field(gt=0, lt=1)
+    otherwise: Literal["weigh", "exclude"] = "weigh"
+
+
+class People(Part):
+    """The roster: a CSV beside the project file with source, identity, group, role.
+
+    `unknown` says what becomes of answers of people who are not in it, `gold_checks` when somebody's votes lose weight.
     """
 
     roster: str | None = None
     unknown: Literal["accept", "quarantine"] = "accept"
+    gold_checks: GoldChecks | None = None
 
     @model_validator(mode="after")
     def _listed(self) -> People:
@@ -186,6 +195,7 @@ class Project(Part):
     consensus: Consensus = Consensus()
     gold: Gold = Gold()
     queue: Queue = Queue()
+    batches: Batches = Batches()
     kpis: dict[str, Target] = Field({})
     costs: dict[str, Rate] = Field({})
     quarantine: Quarantine = Quarantine()
@@ -214,6 +224,14 @@ class Project(Part):
                 raise wrong(f"'{name}' is no KPI. {nearest(name, KPIS)}", "kpis", name)
         self._check_sources()
         self._check_uses()
+        self._check_gold()
+        if self.publish.group and self.publish.group not in self.items.fields:
+            raise wrong(
+                f"'{self.publish.group}' is used but not among items.fields. "
+                f"{nearest(self.publish.group, self.items.fields)}",
+                "publish",
+                "group",
+            )
         base = self.predictions.baseline
         for field in (base.text, base.features) if base else ():
             if field and field not in self.items.fields:
@@ -237,19 +255,35 @@ class Project(Part):
                     raise wrong(f"'{name}' is no source. {nearest(name, self.sources)}", *at)
 
     def _check_uses(self) -> None:
-        """Nothing is asked for that labels without a consensus cannot give."""
-        if self.labels.has_consensus:
+        """Nothing is asked for that labels of the project's type cannot give."""
+        if self.labels.has_one_class:
             return
         asked: list[tuple[tuple[str, ...], object]] = [
-            (("gold", "seeds"), self.gold.seeds),
             (("predictions", "baseline"), self.predictions.baseline),
-            (("kpis",), self.kpis),
-            (("costs",), self.costs),
+            (("gold", "promote"), self.gold.promote),
             *((("sources", name, "format"), s.format == "predictions") for name, s in self.sources.items()),
         ]
+        if self.labels.has_consensus:
+            asked.append((("consensus", "method"), self.consensus.method != "auto"))
+            words = "have one consensus method and no model"
+        else:
+            asked += [(("gold", "seeds"), self.gold.seeds), (("kpis",), self.kpis), (("costs",), self.costs)]
+            asked += [(("gold", "draw"), self.gold.draw), (("people", "gold_checks"), self.people.gold_checks)]
+            words = "are kept and counted, and have no consensus yet"
         for at, value in asked:
             if value:
-                raise wrong(f"labels of type '{self.labels.type}' are kept and counted, and have no consensus yet", *at)
+                raise wrong(f"labels of type '{self.labels.type}' {words}", *at)
+
+    def _check_gold(self) -> None:
+        """Re-checks name guideline versions and classes that there are."""
+        for version, names in self.gold.recheck.items():
+            if version not in self.guidelines.since:
+                known = nearest(version, self.guidelines.since)
+                raise wrong(f"'{version}' has no first day in guidelines.since. {known}", "gold", "recheck", version)
+            for name in names:
+                if name not in self.labels.classes:
+                    known = nearest(name, self.labels.classes)
+                    raise wrong(f"'{name}' is not a class. {known}", "gold", "recheck", version)
 
     @property
     def landing_of(self) -> str:

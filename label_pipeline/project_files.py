@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
+from label_pipeline.ingest.meaning import meanings
+from label_pipeline.label_meaning import NumberMeaning
 from label_pipeline.privacy.pseudonyms import pseudonyms
 from label_pipeline.project import INTEGER_ID, Project, shown
+from label_pipeline.project_labels import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +62,6 @@ def gold_seeds(folder: DataFolder, project: Project) -> pd.DataFrame:
     import pandas as pd
 
     seeds: dict[str, list[str]] = {"item_id": [], "label": [], "role": [], "evidence": []}
-    classes = project.labels.by_word
     home = folder.project(project.project)
     pattern = Path(project.gold.seeds or "")
     if pattern.is_absolute() or ".." in pattern.parts:
@@ -70,15 +72,15 @@ def gold_seeds(folder: DataFolder, project: Project) -> pd.DataFrame:
     for path in paths:
         for line, row in _rows(path, shown(folder, path), ("item_id", "label")):
             where = f"{shown(folder, path)}:{line}"
-            label = classes.get(row["label"].casefold())
+            label = _label_of(project.labels, row["label"])
             if not row["item_id"]:
                 raise UserError("the item is empty", where=where, rule="gold.seeds")
             if label is None:
                 raise UserError(
-                    f"'{row['label']}' is not a class",
+                    f"'{row['label']}' is not a {'number' if project.labels.type == 'number' else 'class'}",
                     where=where,
                     rule="gold.seeds",
-                    do=nearest(row["label"], classes.values()),
+                    do=nearest(row["label"], project.labels.classes),
                 )
             integer = project.items.ids == "integer"
             seeds["item_id"].append(re.sub(INTEGER_ID, r"\1", row["item_id"]) if integer else row["item_id"])
@@ -86,6 +88,16 @@ def gold_seeds(folder: DataFolder, project: Project) -> pd.DataFrame:
             seeds["role"].append(row.get("role", ""))
             seeds["evidence"].append(f"{path.relative_to(home)}:{line}")
     return pd.DataFrame(seeds, dtype=object)
+
+
+def _label_of(labels: Labels, written: str) -> str | None:
+    """The label that a person wrote, as it is stored; None where it is none of the project."""
+    if labels.type != "number":
+        found = meanings(labels, [written])["class"]
+        return found[0] if found else None
+    text = NumberMeaning().canonical(written)
+    within = text is not None and (labels.range is None or labels.range.holds(float(text)))
+    return text if within else None
 
 
 def _inside(folder: DataFolder, project: Project, name: str) -> Path:

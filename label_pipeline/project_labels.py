@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from itertools import combinations
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from label_pipeline.errors import nearest
 from label_pipeline.project_base import Names, Part, wrong
 
+if TYPE_CHECKING:
+    from label_pipeline.label_meaning import Meaning
+
 LabelType = Literal["single_choice", "ordinal", "multi_label", "number", "spans", "boxes", "pairwise", "text"]
 ONE_CLASS = ("single_choice", "ordinal")
 WITH_CLASSES = (*ONE_CLASS, "multi_label")
+SETTLED_TYPES = (*WITH_CLASSES, "number")  # the others are kept and counted
 BETWEEN_CLASSES = "|"  # joins the classes of a multi-label answer
 
 
@@ -34,6 +38,11 @@ class Range(Part):
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise ValueError(f"at_least {self.at_least:g} is above at_most {self.at_most:g}")
         return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is in it."""
+        above = self.at_least is None or value >= self.at_least
+        return above and (self.at_most is None or value <= self.at_most)
 
 
 class AliasChange(Part):
@@ -68,16 +77,22 @@ class AliasChange(Part):
 
 
 class Labels(Part):
-    """The label schema. `aliases` maps what a tool wrote to a class; matching ignores case and outer spaces."""
+    """The label schema. `aliases` maps what a tool wrote to a class; matching ignores case and outer spaces.
+
+    `tolerance`: how far a number may be from the truth and still be right.
+    """
 
     type: LabelType = "single_choice"
     classes: tuple[str, ...] = ()
     aliases: dict[str, str] = Field({})
     alias_changes: tuple[AliasChange, ...] = ()
     range: Range | None = None
+    tolerance: float | None = Field(None, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _consistent(self) -> Labels:
+        if self.tolerance is not None and self.type != "number":
+            raise wrong(f"labels of type '{self.type}' have no tolerance", "tolerance")
         if self.range and self.type != "number":
             raise wrong(f"labels of type '{self.type}' have no range", "range")
         if self.type in WITH_CLASSES:
@@ -136,6 +151,18 @@ class Labels(Part):
     @property
     def has_consensus(self) -> bool:
         """Whether the pipeline settles labels of this type; others it keeps and counts."""
+        return self.type in SETTLED_TYPES
+
+    @property
+    def meaning(self) -> Meaning:
+        """Which labels mean the same, and what classes they hold."""
+        from label_pipeline.label_meaning import meaning_of
+
+        return meaning_of(self.type, self.classes, self.tolerance)
+
+    @property
+    def has_one_class(self) -> bool:
+        """Whether a label is one class, for which there are models and a choice of consensus methods."""
         return self.type in ONE_CLASS
 
 

@@ -5,11 +5,23 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from label_pipeline.project_base import Part
+from label_pipeline.project_base import Names, Part, wrong
+from label_pipeline.publish.manifest import LATEST_VERSION
+from label_pipeline.publish.manifest import NAME as VERSION
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _days(value: Any) -> int:
+    text = str(value).strip()
+    if not (text.endswith("d") and text[:-1].isdecimal()):
+        raise ValueError(f"'{text}' is no number of days, like 180d")
+    return int(text[:-1])
+
+
+Days = Annotated[int, BeforeValidator(_days), Field(ge=1)]
 
 
 class Baseline(Part):
@@ -57,10 +69,38 @@ class Consensus(Part):
     annotations: Annotations = Annotations()
 
 
+class Promote(Part):
+    """What is beyond doubt and becomes check gold, at most `at_most` items a night; see `gold.promote`."""
+
+    independent: int = Field(3, ge=2)
+    confidence: Share = 0.99
+    model_agrees: bool = True
+    wait_days: int = Field(7, ge=0)
+    at_most: int = Field(5, ge=1)
+
+
+class Draw(Part):
+    """The share of items that arrive from `since` on which adjudicators decide, whatever annotators say of them."""
+
+    share: Share
+    since: date
+
+
 class Gold(Part):
-    """Where settled truth comes from: CSV files beside the project file with item_id, label and maybe role."""
+    """Where settled truth comes from, and when it is looked at again.
+
+    `seeds`: CSV files beside the project file with item_id, label and maybe role. `recheck`: guideline version: the
+    classes whose gold it puts in doubt (a version that is not named concerns all of them). Without `promote` nothing is
+    promoted, without `draw` no evaluation gold is drawn, without `expire_after` nothing expires.
+    """
 
     seeds: str | None = None
+    promote: Promote | None = None
+    draw: Draw | None = None
+    expire_after: Days | None = None
+    recheck: dict[str, Names] = Field({})
+    while_due: Literal["keep", "suspend"] = "keep"
+    challenge_after: int = Field(3, ge=2)
 
 
 class Budget(Part):
@@ -119,8 +159,26 @@ class Quarantine(Part):
 
 
 class Publish(Part):
-    """What may be published."""
+    """What may be published, who uses it, and how many versions are kept.
+
+    `group` is an item field whose equal values stay in one split; `jobs` names each training job and the version it
+    uses; `keep` is how many versions `prune` keeps, beside those in use.
+    """
 
     splits: Splits = Splits()
+    group: str | None = None
     min_coverage: Share = 0.5
     max_quarantined: Share = 0.2
+    missing_class: Literal["warn", "block"] = "block"
+    license: str = ""
+    jobs: dict[str, str] = Field({})
+    keep: int = Field(60, ge=1)
+
+    @model_validator(mode="after")
+    def _versions(self) -> Publish:
+        for job, version in self.jobs.items():
+            if version != LATEST_VERSION and not VERSION.fullmatch(version):
+                raise wrong(
+                    f"'{version}' is neither '{LATEST_VERSION}' nor a version like 2026-10-05-1a2b3c4d", "jobs", job
+                )
+        return self

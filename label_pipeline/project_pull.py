@@ -6,7 +6,7 @@ What is pulled and how it lands is `pull`'s.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -20,7 +20,8 @@ class Pull(Part):
     """A project of a running Label Studio: its `url`, its number there, and the environment variable with a token.
 
     `page_size` tasks are asked for at once, each question at most `attempts` times and `timeout_s` seconds. A pull
-    that finds more than the share `max_deleted` of all known annotations gone lands no deletion.
+    that finds more than the share `max_deleted` of all known annotations gone lands no deletion. A night whose pull
+    fails runs on what has landed, or, with `otherwise: block`, not at all.
     """
 
     url: str
@@ -30,6 +31,7 @@ class Pull(Part):
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     attempts: Annotated[int, Field(ge=1, le=20)] = 6
     max_deleted: Annotated[float, Field(ge=0, le=1)] = 0.5
+    otherwise: Literal["warn", "block"] = "warn"
 
     # Told for the whole part, not for its field: the message of a field repeats its value, and a token written into
     # the wrong place must not be shown.

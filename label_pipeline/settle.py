@@ -5,6 +5,7 @@ How posteriors come about is `consensus`'s; which truths are in force is `gold`'
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,12 +30,76 @@ class Policy:
 def known_truth(votes: Votes, gold: pd.DataFrame) -> npt.NDArray[np.int32]:
     """Truth the consensus may know: class codes of check gold in force, -1 elsewhere, shape (n_items,).
 
-    Evaluation gold is left out, so that accuracy is measured on labels that never saw it.
+    Evaluation gold is left out, so that accuracy is measured on labels that never saw it; promoted gold is, since it
+    came from the consensus, which would only learn that it is right.
     """
     codes = {name: k for k, name in enumerate(votes.classes)}
-    checks = gold[gold["role"] == "check"]
+    checks = gold[(gold["role"] == "check") & (gold["origin"] != "promoted")]
     truth = dict(zip(checks["item_id"], checks["label"], strict=True))
     return np.array([codes.get(truth.get(item, ""), -1) for item in votes.items], dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """What a consensus makes of each item, all (n_items,): whatever the type of labels, as they are written.
+
+    `label` and `voted` are texts, None for none: the consensus, and what annotations alone say. `confidence` and
+    `voted_confidence` are the chances that these are right, NaN where nothing tells. `probabilities` has a list or None
+    an item, which bind to no gold yet. `agreement` says of a label which share of the annotations gave it, NaN without
+    any; it is asked once gold has replaced what it binds.
+    """
+
+    items: npt.NDArray[Any]
+    n_annotations: npt.NDArray[Any]
+    label: npt.NDArray[Any]
+    voted: npt.NDArray[Any]
+    confidence: npt.NDArray[np.float64]
+    voted_confidence: npt.NDArray[np.float64]
+    agreement: Callable[[pd.Series[Any]], npt.NDArray[np.float64]]
+    probabilities: Sequence[Any]
+    certain: Callable[[str], Any]
+    """The probabilities of a label that is settled truth."""
+
+
+def settle(
+    concluded: Concluded, *, method: str, gold: pd.DataFrame, policy: Policy, previous: pd.DataFrame, day: date
+) -> pd.DataFrame:
+    """The table consensus_labels, one row an item.
+
+    Gold in force replaces the label; `voted_label` stays what annotations alone say. `previous` is the table of the day
+    before: a settled item keeps the day since when it is.
+    """
+    frame = pd.DataFrame(
+        {"item_id": concluded.items, "label": concluded.label, "voted_label": concluded.voted}, dtype=object
+    )
+    known = frame["label"].notna().to_numpy()
+    certain = gold.set_index("item_id")[["label", "origin"]].reindex(frame["item_id"])
+    is_gold = certain["label"].notna().to_numpy()
+    frame.loc[is_gold, "label"] = certain["label"].to_numpy()[is_gold]
+    frame["voted_confidence"] = concluded.voted_confidence
+    labelled = frame["label"].notna().to_numpy()
+    lists = list(concluded.probabilities)
+    for row, truth in zip(np.flatnonzero(is_gold).tolist(), frame.loc[is_gold, "label"].tolist(), strict=True):
+        lists[row] = concluded.certain(truth)
+    frame["probabilities"] = pd.Series(lists, index=frame.index, dtype=object)
+    confidence = np.where(is_gold, 1.0, concluded.confidence)
+    frame["confidence"] = np.where(labelled, confidence, np.nan)
+    frame["agreement"] = np.where(labelled & (concluded.n_annotations > 0), concluded.agreement(frame["label"]), np.nan)
+    frame["n_annotations"] = concluded.n_annotations
+    frame["method"] = np.where(is_gold, "gold", np.where(known, method, "none"))
+    enough = (concluded.n_annotations >= policy.min_annotations) & ~np.isnan(frame["confidence"].to_numpy())
+    sure = frame["confidence"].to_numpy() >= policy.accept_at
+    status = np.select(
+        [certain["origin"].to_numpy() == "adjudication", is_gold, ~labelled, ~enough, sure],
+        ["adjudicated", "gold", "unlabelled", "open", "accepted"],
+        default="disputed",
+    )
+    frame["status"] = status
+    before = previous.set_index("item_id")["settled_on"].reindex(frame["item_id"]).to_numpy()
+    settled = np.isin(status, SETTLED)
+    since = [(was if isinstance(was, date) else day) if now else None for was, now in zip(before, settled, strict=True)]
+    frame["settled_on"] = pd.Series(since, index=frame.index, dtype=object)
+    return frame
 
 
 def consensus_table(
@@ -49,46 +114,29 @@ def consensus_table(
     previous: pd.DataFrame,
     day: date,
 ) -> pd.DataFrame:
-    """The table consensus_labels, one row for each of `votes.items`.
+    """The table consensus_labels of labels that are one class, one row for each of `votes.items`; see `settle`.
 
-    `labels` and `voted` are class codes (n_items,), -1 for none; `probabilities` is (n_items, n_classes). Gold in
-    force replaces the label; `voted_label` stays what annotations alone say. `previous` is the table of the day
-    before: a settled item keeps the day since when it is.
+    `labels` and `voted` are class codes (n_items,), -1 for none; `probabilities` is (n_items, n_classes).
     """
     names = np.array([*votes.classes, None], dtype=object)  # code -1 is the last entry: no label
-    frame = pd.DataFrame({"item_id": votes.items, "label": names[labels], "voted_label": names[voted]})
-    per_item = np.diff(votes.offsets)
-    known = labels >= 0
-    certain = gold.set_index("item_id")[["label", "origin"]].reindex(frame["item_id"])
-    is_gold = certain["label"].notna().to_numpy()
-    frame.loc[is_gold, "label"] = certain["label"].to_numpy()[is_gold]
-    posterior = probabilities.copy()
-    unaided = (voted >= 0) & (known_truth(votes, gold) < 0)
-    frame["voted_confidence"] = np.where(unaided, posterior[np.arange(len(frame)), voted], np.nan)
     codes = {name: k for k, name in enumerate(votes.classes)}
-    final = np.array([codes.get(label, -1) for label in frame["label"]], dtype=np.int64)
-    posterior[is_gold] = 0.0
-    posterior[is_gold, final[is_gold]] = 1.0
-    labelled = final >= 0
-    rows = np.arange(len(frame))
-    lists = [row if has else None for row, has in zip(posterior, labelled, strict=True)]
-    frame["probabilities"] = pd.Series(lists, index=frame.index, dtype=object)
-    frame["confidence"] = np.where(labelled, posterior[rows, final], np.nan)
-    counts = votes.counts()
-    with np.errstate(invalid="ignore"):
-        frame["agreement"] = np.where(labelled & (per_item > 0), counts[rows, final] / per_item, np.nan)
-    frame["n_annotations"] = per_item
-    frame["method"] = np.where(is_gold, "gold", np.where(known, method, "none"))
-    enough = per_item >= policy.min_annotations
-    sure = frame["confidence"].to_numpy() >= policy.accept_at
-    status = np.select(
-        [certain["origin"].to_numpy() == "adjudication", is_gold, ~labelled, ~enough, sure],
-        ["adjudicated", "gold", "unlabelled", "open", "accepted"],
-        default="disputed",
+    one_hot, rows, counts = np.eye(votes.n_classes), np.arange(votes.n_items), votes.counts()
+    unaided = (voted >= 0) & (known_truth(votes, gold) < 0)
+
+    def agreement(final: pd.Series[Any]) -> npt.NDArray[np.float64]:
+        chosen = np.array([codes.get(label, -1) for label in final], dtype=np.int64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(counts[rows, chosen] / np.diff(votes.offsets), dtype=np.float64)
+
+    concluded = Concluded(
+        items=votes.items,
+        n_annotations=np.diff(votes.offsets),
+        label=names[labels],
+        voted=names[voted],
+        confidence=np.where(labels >= 0, probabilities[rows, labels], np.nan),
+        voted_confidence=np.where(unaided, probabilities[rows, voted], np.nan),
+        agreement=agreement,
+        probabilities=[row if has else None for row, has in zip(probabilities, labels >= 0, strict=True)],
+        certain=lambda label: one_hot[codes[label]],
     )
-    frame["status"] = status
-    before = previous.set_index("item_id")["settled_on"].reindex(frame["item_id"]).to_numpy()
-    settled = np.isin(status, SETTLED)
-    since = [(was if isinstance(was, date) else day) if now else None for was, now in zip(before, settled, strict=True)]
-    frame["settled_on"] = pd.Series(since, index=frame.index, dtype=object)
-    return frame
+    return settle(concluded, method=method, gold=gold, policy=policy, previous=previous, day=day)

@@ -1,11 +1,12 @@
 """The state at the end of a day: newest version of every answer and item, from the lake's partitions.
 
 An answer's newest version is the one given last; at equal times the one that landed last. Of several answers
-of one annotator on one item the newest counts. Adjudicators decide; they do not vote.
+of one annotator on one item the newest counts. Adjudicators decide, models bear witness: neither votes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,15 @@ from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PRE
 from label_pipeline.lake import Lake
 from label_pipeline.project import Project
 from label_pipeline.sources.text import json_key
-from label_pipeline.sql import connect, file_list, identifier
+from label_pipeline.sql import connect, file_list, identifier, literal
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+TEST_QUESTIONS = ("appen", "cvat", "labelbox", "toloka")
+"""Formats whose gold mark is on the question: it was asked to score people. In others (label_studio_json) it is on one
+answer, which somebody trusts, and which votes like any other."""
 NEWEST = "annotated_at DESC NULLS LAST, landed_day DESC, event_id"
 
 
@@ -43,15 +47,79 @@ def current_events(lake: Lake, day: date, people: pd.DataFrame) -> pa.Table:
         ).to_arrow_table()
 
 
-def counted(events: pa.Table) -> pa.Table:
-    """The votes among current events: submitted, by no adjudicator, one an item and annotator, in the same order."""
+def counted(events: pa.Table, *, test_sources: Sequence[str] = (), gold: Iterable[str] = ()) -> pa.Table:
+    """The votes among current events: submitted answers of people, one an item and annotator, in the same order.
+
+    No votes are those of adjudicators, who decide; of models, who are witnesses (`heard`); and answers to the test
+    questions of `test_sources`, but on items of our own `gold`, where they score who answered.
+    """
+    with connect() as con:
+        con.register("events", events)
+        con.register("gold", _items(gold))
+        return con.sql(
+            f"""
+            SELECT * FROM events WHERE status = 'submitted' AND role NOT IN ('adjudicator', 'model')
+                AND (NOT ({_is_test(test_sources)}) OR item_id IN (SELECT item_id FROM gold))
+            QUALIFY row_number() OVER (PARTITION BY item_id, annotator_id ORDER BY {NEWEST}) = 1
+            ORDER BY item_id, annotator_id
+            """
+        ).to_arrow_table()
+
+
+def heard(events: pa.Table) -> pa.Table:
+    """What models answered, in the shape of `counted`: evidence on an item, but no person's."""
     with connect() as con:
         con.register("events", events)
         return con.sql(
             f"""
-            SELECT * FROM events WHERE status = 'submitted' AND role <> 'adjudicator'
+            SELECT * FROM events WHERE status = 'submitted' AND role = 'model'
             QUALIFY row_number() OVER (PARTITION BY item_id, annotator_id ORDER BY {NEWEST}) = 1
             ORDER BY item_id, annotator_id
+            """
+        ).to_arrow_table()
+
+
+def hidden_questions(events: pa.Table, *, test_sources: Sequence[str], gold: Iterable[str]) -> pa.Table:
+    """The items that are a tool's test questions and nothing else: item_id.
+
+    Every answer on them that stands is to a test question, and they are no `gold` of ours.
+    """
+    with connect() as con:
+        con.register("events", events)
+        con.register("gold", _items(gold))
+        return con.sql(
+            f"""
+            SELECT item_id FROM events WHERE status <> 'deleted' AND item_id NOT IN (SELECT item_id FROM gold)
+            GROUP BY item_id HAVING bool_and({_is_test(test_sources)}) ORDER BY item_id
+            """
+        ).to_arrow_table()
+
+
+def _is_test(sources: Sequence[str]) -> str:
+    """SQL: whether an answer is to a test question that one of the sources hid among the work."""
+    return f"is_gold_check AND source IN ({', '.join(map(literal, sources))})" if sources else "false"
+
+
+def _items(ids: Iterable[str]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({"item_id": pa.array(list(ids), pa.string())})
+
+
+def answers_given(lake: Lake, day: date, items: Iterable[str]) -> pa.Table:
+    """Who ever answered which of `items` as of `day`: item_id, annotator_id, batch_id, landed_day, versions.
+
+    Every version that landed counts, also of answers that were changed or deleted since; deletions themselves do not.
+    """
+    import pyarrow as pa
+
+    with connect() as con:
+        con.register("wanted", pa.table({"item_id": pa.array(items, pa.string())}))
+        return con.sql(
+            f"""
+            SELECT item_id, annotator_id, batch_id, day AS landed_day, count(*) AS versions
+            FROM {_partitions(con, lake, ANNOTATION_EVENTS, day)} SEMI JOIN wanted USING (item_id)
+            WHERE status <> 'deleted' GROUP BY ALL ORDER BY ALL
             """
         ).to_arrow_table()
 

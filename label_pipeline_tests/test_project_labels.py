@@ -112,7 +112,7 @@ MISTAKES = {
     "probabilities without a consensus": (
         labels("  type: number\n").replace("tool: {format: csv}", "tool: {format: predictions}"),
         3,
-        "sources.tool.format: labels of type 'number' are kept and counted",
+        "sources.tool.format: labels of type 'number' have one consensus method and no model",
     ),
     "items of no source": (
         labels("  classes: [a, b]\n", "items: {sources: crwd}\n"),
@@ -164,9 +164,9 @@ def test_changes_that_cannot_contradict_pass(changes: str) -> None:
 
 def test_types_without_a_consensus() -> None:
     """Loss: a type that is taken for another is put through a consensus it does not fit."""
-    with_one = {"single_choice", "ordinal"}
+    with_one = {"single_choice", "ordinal", "multi_label", "number"}
     for name in ("single_choice", "ordinal", "multi_label", "number", "spans", "boxes", "pairwise", "text"):
-        classes = "  classes: [a, b]\n" if name in with_one | {"multi_label"} else ""
+        classes = "  classes: [a, b]\n" if name in with_one - {"number"} else ""
         assert parse_project(labels(f"  type: {name}\n{classes}"), "f").labels.has_consensus == (name in with_one)
 
 

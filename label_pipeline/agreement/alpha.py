@@ -1,6 +1,6 @@
 """Krippendorff's alpha from label counts per item.
 
-Here belong the coefficient, its four levels of measurement and its class-against-the-rest form. Agreement
+Here belong the coefficient, its levels of measurement and its class-against-the-rest form. Agreement
 coefficients for fixed or paired annotators stand in `kappa`, tables over slices and groups in `summary`.
 
 With n_pc labels of class c on an item of pattern p, n_p labels in all, and w_p such items:
@@ -13,20 +13,21 @@ coincidences. Alpha is undefined without an item that has two labels, and where 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from label_pipeline.agreement.bootstrap import REPLICATES, replicate
 from label_pipeline.agreement.patterns import AnyArray, FloatArray, IntArray, Patterns
+from label_pipeline.agreement.sets import masi_distances
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.estimates import Estimate, bootstrap
 from label_pipeline.votes import Votes
 
-Level = Literal["nominal", "ordinal", "interval", "ratio"]
+Level = Literal["nominal", "ordinal", "interval", "ratio", "masi"]
 RATIO_VALUES = 4096
-"""The most distinct values for which the ratio level's expected disagreement is summed over pairs."""
+"""The most distinct values or sets for which expected disagreement is summed over pairs, at the levels that need it."""
 _REPLICATE_CELLS = 1 << 26
 
 
@@ -41,11 +42,12 @@ def alpha(
     """Krippendorff's alpha with a percentile bootstrap interval over items; n counts pairable items.
 
     `values` (n_classes,) are the numbers the classes stand for at the interval and ratio levels; left out, the
-    class names are read as numbers. The ordinal level takes the declared order of the classes. At most 1; 0 is
+    class names are read as numbers. The ordinal level takes the declared order of the classes; the masi level takes
+    classes that are sets, and distances as they are instead of their squares (Passonneau 2006). At most 1; 0 is
     agreement by chance; negative is less than that. Raises UserError for an unknown level or no such numbers.
     """
     patterns = source if isinstance(source, Patterns) else Patterns.of(source)
-    measure = _Alpha(patterns, level, values)
+    measure = AlphaOf(patterns, level, values)
     drawn = replicate(patterns.items, len(patterns.classes), measure, replicates=replicates, seed=seed)
     return bootstrap(float(measure(patterns.items[None, :].astype(np.float64))[0]), drawn, patterns.n)
 
@@ -85,10 +87,10 @@ def alpha_by_class(
     return [bootstrap(float(value[k]), drawn[:, k], patterns.n) for k in range(len(chosen))]
 
 
-class _Alpha:
-    """Alpha as a function of how many items show each pattern."""
+class AlphaOf:
+    """Alpha as a function of how many items show each pattern; arguments and errors as of `alpha`."""
 
-    def __init__(self, patterns: Patterns, level: Level, values: Sequence[float] | None) -> None:
+    def __init__(self, patterns: Patterns, level: Level, values: Sequence[float] | None = None) -> None:
         if level not in get_args(Level):
             raise UserError(f"there is no level of measurement '{level}'", do=nearest(level, get_args(Level)))
         self.level = level
@@ -99,8 +101,13 @@ class _Alpha:
             self.spread = patterns.matrix(patterns.count * patterns.per_entry(self._weight())).T.tocsr()
         elif level == "nominal":
             self.within = (self.size**2 - patterns.sums(patterns.count.astype(np.float64) ** 2)) / (self.size - 1)
+        elif level == "masi":
+            self.distance = _few(masi_distances, patterns.classes, level)
+            self.within = self._pairs(patterns)
         else:
             self.values = _numbers(patterns, level, values)
+            if level == "ratio":
+                self.distance = _few(_ratios, self.values, level)
             self.within = self._pairs(patterns) if level == "ratio" else self._variance(patterns)
 
     def __call__(self, weights: FloatArray) -> FloatArray:
@@ -110,7 +117,7 @@ class _Alpha:
         if self.level == "nominal":
             expected = (margin * (total[:, None] - margin)).sum(axis=1) / (total - 1)
             return _coefficient(weights @ self.within, expected)
-        if self.level == "ratio":
+        if self.level in ("ratio", "masi"):
             expected = ((margin @ self.distance) * margin).sum(axis=1) / (total - 1)
             return _coefficient(weights @ self.within, expected)
         if self.level == "interval":
@@ -131,22 +138,30 @@ class _Alpha:
         return np.asarray(2 * (self.size * second - first**2) / (self.size - 1))
 
     def _pairs(self, patterns: Patterns) -> AnyArray:
-        if len(self.values) > RATIO_VALUES:
-            raise UserError(
-                f"{len(self.values):,} distinct values at the ratio level",
-                rule=f"at most {RATIO_VALUES:,}",
-                do="Round the values, or use the interval level.",
-            )
-        total = self.values[:, None] + self.values[None, :]
-        gap = self.values[:, None] - self.values[None, :]
-        self.distance = np.divide(gap, total, out=np.zeros_like(gap), where=total != 0) ** 2
         counts = patterns.matrix()
         spread = np.zeros(len(self.size))
-        block = max(1, (1 << 22) // max(1, len(self.values)))
+        block = max(1, (1 << 22) // max(1, len(self.distance)))
         for start in range(0, len(self.size), block):
             rows = counts[start : start + block].toarray()
             spread[start : start + block] = ((rows @ self.distance) * rows).sum(axis=1)
         return np.asarray(spread / (self.size - 1))
+
+
+def _few(distances: Callable[[Any], FloatArray], values: Sequence[Any] | FloatArray, level: Level) -> FloatArray:
+    """The matrix of distances; as wide as there are distinct values, so that there must not be too many."""
+    if len(values) > RATIO_VALUES:
+        raise UserError(
+            f"{len(values):,} distinct values at the {level} level",
+            rule=f"at most {RATIO_VALUES:,}",
+            do="Round the values, or use the interval level." if level == "ratio" else "Use the nominal level.",
+        )
+    return distances(values)
+
+
+def _ratios(values: FloatArray) -> FloatArray:
+    total = values[:, None] + values[None, :]
+    gap = values[:, None] - values[None, :]
+    return np.asarray(np.divide(gap, total, out=np.zeros_like(gap), where=total != 0) ** 2, dtype=np.float64)
 
 
 def _times(weights: FloatArray, by_class: Any) -> AnyArray:

@@ -33,7 +33,7 @@ def raw_agreement(source: Votes | Patterns, *, replicates: int = REPLICATES, see
     In [0, 1]; not corrected for chance, so never compare it across projects with other class frequencies.
     """
     patterns = source if isinstance(source, Patterns) else Patterns.of(source)
-    equal = _equal_pairs(patterns)
+    equal = equal_pairs(patterns)
 
     def measure(weights: FloatArray) -> FloatArray:
         return _ratio(weights @ equal, weights.sum(axis=1))
@@ -50,7 +50,7 @@ def fleiss_kappa(source: Votes | Patterns, *, replicates: int = REPLICATES, seed
     without such items or where all their labels are equal.
     """
     patterns = source if isinstance(source, Patterns) else Patterns.of(source)
-    equal = _equal_pairs(patterns)
+    equal = equal_pairs(patterns)
     share = patterns.matrix(patterns.count / patterns.per_entry(patterns.size)).T.tocsr()
 
     def measure(weights: FloatArray) -> FloatArray:
@@ -106,7 +106,7 @@ def pairwise_cohen(votes: Votes, *, weights: Weights = "none", minimum: int = 20
     )
 
 
-def _equal_pairs(patterns: Patterns) -> FloatArray:
+def equal_pairs(patterns: Patterns) -> FloatArray:
     """The share of equal pairs among the labels of an item, per pattern."""
     same: FloatArray = patterns.sums(patterns.count * (patterns.count - 1.0))
     return np.asarray(same / (patterns.size * (patterns.size - 1.0)), dtype=np.float64)

@@ -161,7 +161,8 @@ def _connected(host: str, port: int, security: str) -> smtplib.SMTP:
 
 def _why(error: Exception) -> str:
     """The kind of an error; its own words may hold an address or a name."""
-    reason = getattr(error, "reason", error)
+    inner = getattr(error, "reason", None)  # urllib's is what happened; that of ssl is a text
+    reason = inner if isinstance(inner, Exception) else error
     code = getattr(error, "smtp_code", None)
     kind = "timeout" if isinstance(reason, TimeoutError) else type(reason).__name__
     return f"SMTP {code}" if isinstance(code, int) else kind

@@ -60,10 +60,11 @@ class Standing:
     figures: dict[str, Measured] = field(default_factory=dict)
 
 
-def standing(lake: Lake, project: Project, *, failed_at: str = "") -> Standing | None:
+def standing(lake: Lake, project: Project, *, failed_at: str | None = "") -> Standing | None:
     """What holds as of the newest computed day; None before there is one.
 
-    `failed_at` names the step at which the run broke off, empty where it came to its end.
+    `failed_at` names the step at which the run broke off, empty where it came to its end, None where a part of a
+    night was run.
     """
     landed = lake.days(LANDINGS)
     if not landed:
@@ -74,7 +75,9 @@ def standing(lake: Lake, project: Project, *, failed_at: str = "") -> Standing |
     if judged:
         _gates(found, lake.read(GATES, judged[-1]).to_pylist())
         _targets(found, lake.read(KPIS, judged[-1]).to_pylist())
-    if not failed_at:
+    if failed_at is None:
+        found.undecided.add("night")
+    elif not failed_at:
         found.over["night"] = "Nights come to their end again."
     elif any(condition.kind == "flood" for condition in found.holds.values()):
         found.undecided.add("night")  # the flood is why
@@ -113,6 +116,8 @@ def _gates(found: Standing, rows: list[dict[str, Any]]) -> None:
             continue
         if row["passed"]:
             found.over[key] = f"Gate {row['gate']} holds again."
+        elif row["overridden"]:
+            found.over[key] = f"Gate {row['gate']} was overridden."
         else:
             seen = f" ({row['observed']}, asked: {row['expected']})" if _is_number(row["observed"]) else ""
             words = f"Gate {row['gate']} stopped the night{seen}: training jobs keep the version before."

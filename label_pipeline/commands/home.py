@@ -10,6 +10,14 @@ from label_pipeline.folders import DataFolder
 
 
 def dagster_home(folder: DataFolder) -> Path:
+    """Dagster's home, ready to be used: where it is the data folder's own, it is made on first use."""
+    home = home_of(folder)
+    if home == folder.dagster and not (home / "dagster.yaml").is_file():
+        write_text(home / "dagster.yaml", DAGSTER_YAML)
+    return home
+
+
+def home_of(folder: DataFolder) -> Path:
     """DAGSTER_HOME: as set, else the folder of the ./dagster.yaml that owns this data, else one in the data folder.
 
     `./dagster.yaml` keeps its storage in `data/dagster`, so it is used only when ./data is the data folder.
@@ -17,12 +25,7 @@ def dagster_home(folder: DataFolder) -> Path:
     if os.environ.get("DAGSTER_HOME"):
         return Path(os.environ["DAGSTER_HOME"])
     here = Path.cwd()
-    if (here / "dagster.yaml").is_file() and folder.root == here / "data":
-        return here
-    home = folder.dagster
-    if not (home / "dagster.yaml").is_file():
-        write_text(home / "dagster.yaml", DAGSTER_YAML)
-    return home
+    return here if (here / "dagster.yaml").is_file() and folder.root == here / "data" else folder.dagster
 
 
 DAGSTER_YAML = """\

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """The days the user asked for; all None means last night and what was missed before it."""
+    """The days the user asked for; all None means last night and what was missed before it. `pull`: tools first."""
 
     first: date | None
     last: date | None
+    pull: bool = False
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,12 +55,12 @@ def _asked(arguments: argparse.Namespace) -> Asked:
     if arguments.day and (arguments.first or arguments.last):
         raise UserError("--day goes without --from and --to", rule="nightly")
     if arguments.day:
-        return Asked(parse_day(arguments.day), parse_day(arguments.day))
+        return Asked(parse_day(arguments.day), parse_day(arguments.day), arguments.pull)
     if bool(arguments.first) != bool(arguments.last):
         raise UserError("--from and --to go together", rule="nightly")
     if not arguments.first:
-        return Asked(None, None)
-    asked = Asked(parse_day(arguments.first), parse_day(arguments.last))
+        return Asked(None, None, arguments.pull)
+    asked = Asked(parse_day(arguments.first), parse_day(arguments.last), arguments.pull)
     if asked.first and asked.last and asked.first > asked.last:
         raise UserError(f"--from {asked.first} is after --to {asked.last}", rule="nightly")
     return asked
@@ -84,15 +85,16 @@ def run_project(folder: DataFolder, project: Project, asked: Asked) -> int:
             rule="start, end",
         )
     print(f"{project.project}: {first} to {last}", file=sys.stderr)
-    code = _execute(folder, project, first, last)
+    code = _execute(folder, project, first, last, pull=asked.pull)
     _say_where(folder, project, last)
     return code
 
 
-def _execute(folder: DataFolder, project: Project, first: date, last: date) -> int:
+def _execute(folder: DataFolder, project: Project, first: date, last: date, *, pull: bool) -> int:
     """Run the project's job over the days in this process."""
     import dagster as dg
 
+    from label_pipeline.orchestration.assets_pull import ASKED
     from label_pipeline.orchestration.build import build_definitions
     from label_pipeline.orchestration.running import host_tag, require_idle
     from label_pipeline.orchestration.triggers import job_name, range_tags
@@ -106,7 +108,7 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date) -> i
             sweep(place)  # nobody else writes here now
         result = job.execute_in_process(
             instance=instance,
-            tags=range_tags(first, last) | host_tag(),
+            tags=range_tags(first, last) | host_tag() | (ASKED if pull else {}),
             raise_on_error=False,
             run_config={"loggers": {"console": {}}},  # naming it puts the project's own logger in its place
         )

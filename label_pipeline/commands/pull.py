@@ -7,14 +7,14 @@ import argparse
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.project import load_project
-from label_pipeline.pull import pull_source
+from label_pipeline.pull import pull_source, pulled_sources, said
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Pull one source, or all that have a `pull` part, one after the other."""
     folder = DataFolder.choose(arguments.data)
     project = load_project(folder, arguments.project)
-    pulled = [name for name, source in project.sources.items() if source.pull is not None]
+    pulled = pulled_sources(project)
     if not pulled:
         raise UserError("no source of the project is pulled", rule="pull", do="docs/label-studio.md shows how.")
     if arguments.source is not None and arguments.source not in pulled:
@@ -22,9 +22,5 @@ def run(arguments: argparse.Namespace) -> int:
             f"'{arguments.source}' is no source that is pulled", rule="source", do=nearest(arguments.source, pulled)
         )
     for name in [arguments.source] if arguments.source else pulled:
-        found = pull_source(folder, project, name)
-        print(
-            f"Source '{name}': {found.listed} tasks on the server, {found.landed} landed, "
-            f"{found.deleted} annotation(s) deleted."
-        )
+        print(said(name, pull_source(folder, project, name)))
     return 0

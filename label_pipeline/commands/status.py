@@ -14,6 +14,7 @@ from label_pipeline.kept import kept_words, last_table
 from label_pipeline.lake import Lake
 from label_pipeline.landing import landed_days
 from label_pipeline.project import Project, load_project, project_names
+from label_pipeline.publish.decisions import hold
 from label_pipeline.publish.manifest import latest
 
 
@@ -56,11 +57,16 @@ def _print(folder: DataFolder, project: Project) -> None:
         return
     if computed:
         gates = lake.read(GATES, computed[-1]).to_pylist()
-        stopped = [g["words"] for g in gates if g["severity"] == "block" and not g["passed"]]
-        _line("gates", "all hold" if not stopped else "stopped: " + " ".join(stopped))
+        failed = [g for g in gates if g["severity"] == "block" and not g["passed"]]
+        stopped = " ".join(g["words"] for g in failed if not g["overridden"])
+        signed = ", ".join(f"{g['gate']} by {g['overridden']}" for g in failed if g["overridden"])
+        _line("gates", f"stopped: {stopped}" if stopped else f"overridden: {signed}" if signed else "all hold")
         _line("queue", f"{lake.read(RELABEL_QUEUE, computed[-1]).num_rows} items")
     published = folder.published(project.project)
     _line("training set", (latest(published) if published.is_dir() else None) or "none published")
+    held = hold(folder, project.project)
+    if held:
+        _line("held", f"at {held.version} by {held.words}: label-pipeline rollback {project.project} --release")
 
 
 def _rows(lake: Lake, table: Table) -> int:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import Table
+from label_pipeline.label_meaning import Meaning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 STATUSES = ("submitted", "skipped", "rejected", "deleted")
 ITEM_STATUSES = ("unlabelled", "open", "accepted", "disputed", "adjudicated", "gold")
+LABELS = ("label", "given_label", "suggested_label", "voted_label")  # columns that hold labels of the project
 # A landing folder's name is a local day: a clock a day ahead of it is still plausible, two days are not.
 FUTURE_SLACK = timedelta(days=1)
 
@@ -154,6 +156,24 @@ def _reference_rules(project: Project) -> list[Rule]:
                 lambda nw: nw.col("annotator_listed") | nw.col("annotator_id").is_null(),
             )
         )
+    if project.people.roster is not None:
+        rules.append(
+            Rule(
+                "adjudicator_only",
+                "annotator_id",
+                "the batch is for adjudicators, and the roster gives this annotator another role or none",
+                lambda nw: ~nw.col("decides_without_role"),
+            )
+        )
+    if project.batches.require_from is not None:
+        rules.append(
+            Rule(
+                "item_not_sent",
+                "item_id",
+                "the item was in no batch that was sent, or not in the one that the answer names",
+                lambda nw: nw.col("item_sent") | nw.col("item_id").is_null(),
+            )
+        )
     return rules
 
 
@@ -204,10 +224,8 @@ def table_schema(table: Table, classes: Sequence[str] = (), *, ordered: bool = F
         share -= {"agreement"}  # beyond chance: below 0 where annotators agree less than chance would
     within: dict[str, list[Any]] = {
         "status": [check.isin(list(_statuses(table)))] if _statuses(table) else [],
-        "label": [check.isin(list(classes))] if classes else [],
-        "given_label": [check.isin(list(classes))] if classes else [],
+        **{name: [check.isin(list(classes))] if classes else [] for name in LABELS},
     }
-    within["suggested_label"] = within["voted_label"] = within["label"]
     columns = {
         c.name: pandera.Column(
             arrow_types()[c.kind],
@@ -223,25 +241,37 @@ def _statuses(table: Table) -> tuple[str, ...]:
     return {"annotation_events": STATUSES, "consensus_labels": ITEM_STATUSES}.get(table.name, ())
 
 
-def broken_contract(table: Table, rows: pa.Table, classes: Sequence[str] = ()) -> list[str]:
-    """What a table breaks of its contract, in words; empty when it holds."""
+def broken_contract(table: Table, rows: pa.Table, labels: Meaning | Sequence[str] = ()) -> list[str]:
+    """What a table breaks of its contract, in words; empty when it holds. `labels` are those of the project."""
     import pyarrow.compute as pc
 
     broken = []
+    meaning = labels if isinstance(labels, Meaning) else Meaning(tuple(labels))
     try:
         ordered = set(table.key) <= set(rows.column_names) and table.in_order(rows)
-        table_schema(table, classes, ordered=ordered).validate(rows, lazy=True)
+        table_schema(table, _allowed(rows, meaning), ordered=ordered).validate(rows, lazy=True)
     except _pandera().errors.SchemaErrors as errors:
         broken = [
             f"{table.name}.{e.schema.name or ''}: {e.check or e.reason_code}: {str(e)[:200]}"
             for e in errors.schema_errors
         ]
-    if "probabilities" in rows.column_names and len(rows):
+    if "probabilities" in rows.column_names and len(rows) and meaning.one_class:
         lists = rows["probabilities"].drop_null().combine_chunks()
         sums = _list_sums(lists)
         if len(lists) and not pc.all(pc.less_equal(pc.abs(pc.subtract(sums, 1.0)), 1e-6)).as_py():
             broken.append(f"{table.name}.probabilities: a row does not sum to one")
     return broken
+
+
+def _allowed(rows: pa.Table, meaning: Meaning) -> Sequence[str]:
+    """What a label may be: a class, or of sets and numbers those that stand in the table and are sound."""
+    if meaning.one_class:
+        return meaning.classes
+    import pyarrow.compute as pc
+
+    columns = [rows[name] for name in LABELS if name in rows.column_names]
+    found = {text for column in columns for text in pc.unique(column.drop_null()).to_pylist()}
+    return meaning.allowed(sorted(found)) or [""]
 
 
 def _list_sums(lists: Any) -> Any:

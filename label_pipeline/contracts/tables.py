@@ -218,6 +218,19 @@ CONSENSUS_LABELS = Table(
     ),
 )
 
+CONSENSUS_NUMBERS = Table(
+    "consensus_numbers",
+    "An item's consensus value as of the day, where labels are numbers.",
+    ("item_id",),
+    (
+        _c("item_id", "text", "the thing labelled"),
+        _c("value", "float", "the consensus label as a number"),
+        _n("ci_low", "float", "lower end of its 95% interval; empty where nothing tells"),
+        _n("ci_high", "float", "upper end of its 95% interval"),
+        _c("weight", "float", "share of the variance of values that is no error, 0 to 1: its worth to a learner"),
+    ),
+)
+
 CONSENSUS_EVIDENCE = Table(
     "consensus_evidence",
     "How well each consensus method did on annotators and gold it had not seen, and what was made of it.",
@@ -292,19 +305,119 @@ RELABEL_QUEUE = Table(
     ),
 )
 
+BATCHES = Table(
+    "batches",
+    "What would go out tonight: the rows of the batch for annotators and of the one for adjudicators.",
+    ("batch_id", "position"),
+    (
+        _c("batch_id", "text", "the batch; it names project and day"),
+        _c("position", "integer", "from 1, by chance"),
+        _c("item_id", "text", "the thing to label"),
+        _c("purpose", "text", "pilot, new, relabel, gold check or adjudication; nothing that is sent says so"),
+        _c("route", "text", "annotator or adjudicator: whose answers are asked for"),
+        _c("people", "integer", "how many people are asked"),
+        _c("exclude_annotators", "texts", "who labelled it already and is not asked"),
+        _n("suggested_label", "text", "the model's label that goes with it; empty for none"),
+    ),
+)
+
+DISPATCHES = Table(
+    "dispatches",
+    "One row of a batch that was sent, and what has come back of it.",
+    ("batch_id", "position"),
+    (
+        *BATCHES.columns[:-1],
+        _c("prelabelled", "flag", "the model's label went with it"),  # not which: its class may be gone since
+        _c("sent_on", "day", "landing day on which it was sent"),
+        _c("answered_by", "texts", "who has answered it"),
+        _c("state", "text", "open, returned (as many people as asked), or overdue, which may be sent again"),
+    ),
+)
+
 GOLD_SET = Table(
     "gold_set",
-    "Items whose truth is settled.",
+    "Items whose truth is settled, every version of it.",
     ("item_id", "version"),
     (
         _c("item_id", "text", "the thing labelled"),
-        _c("version", "integer", "from 1; a new one when the truth or the role changes"),
+        _c("version", "integer", "from 1; a new one when the truth changes or a re-check confirms it"),
         _c("label", "text", "its truth"),
         _c("origin", "text", "seed, adjudication or promoted"),
-        _c("role", "text", "check (may be hidden in batches) or evaluation (measures only)"),
+        _c("role", "text", "check (may be hidden in batches) or evaluation (measures only); an item keeps it for ever"),
         _c("valid_from", "day", "first day in force"),
         _n("valid_to", "day", "first day no longer in force"),
-        _c("evidence", "text", "file and row, or who decided and when"),
+        _c("evidence", "text", "file and row, who decided and when, or who agreed"),
+        _n("due_on", "day", "since when it is due for a re-check"),
+        _n("due_why", "text", "expired, or the guideline version that asks for it"),
+        _n("challenged_on", "day", "since when good annotators challenge it"),
+        _n("challenge", "text", "what they say instead, and how unlikely that would be if the gold were right"),
+    ),
+)
+
+GOLD_ASKS = Table(
+    "gold_asks",
+    "Items that wait for an adjudicator because of gold, the most urgent first.",
+    ("rank",),
+    (
+        _c("rank", "integer", "from 1"),
+        _c("item_id", "text", "the thing to decide"),
+        _c("why", "text", "challenged, differ (adjudicators do), drawn, guideline or expired"),
+        _n("since", "day", "since when it waits"),
+        _n("label", "text", "the truth in doubt; empty where there is none"),
+        _n("role", "text", "what its gold is or will be: check or evaluation"),
+        _c("words", "text", "why, in words a person can check"),
+        _c("exclude_annotators", "texts", "adjudicators whose decisions differ: another one is needed"),
+    ),
+)
+
+GOLD_PLAN = Table(
+    "gold_plan",
+    "How much gold there is of a class, or of all, and how many more evaluation items ±2 points take.",
+    ("class",),
+    (
+        _c("class", "text", "class of the gold; empty for all"),
+        _c("check", "integer", "check items in force"),
+        _c("evaluation", "integer", "evaluation items in force"),
+        _c("challenged", "integer", "items that good annotators challenge, until they are decided anew"),
+        _c("due", "integer", "items that are due for a re-check"),
+        _c("expiring", "integer", "items in force that will be due within 30 days"),
+        _n("accuracy", "float", "share of the evaluation items whose voted label is the truth"),
+        _n("ci_low", "float", "lower end of its 95% Wilson interval"),
+        _n("ci_high", "float", "upper end of it"),
+        _c("n", "integer", "evaluation items with an annotation"),
+        _c("more", "integer", "evaluation items needed beyond n for ±2 points, if they go as these did"),
+    ),
+)
+
+ANNOTATOR_STANDING = Table(
+    "annotator_standing",
+    "A stretch of days of one annotator, and how the votes given on them count by gold checks.",
+    ("annotator_id", "from_day"),
+    (
+        _c("annotator_id", "text", "pseudonym"),
+        _c("from_day", "day", "first day of the stretch: votes given on it or later"),
+        _n("to_day", "day", "first day after it; empty for the one that lasts"),
+        _c("state", "text", "counting, less weight or not counting"),
+        _c("decided_on", "day", "the day on whose gold checks it showed"),
+        _c("n", "integer", "answers on gold checks in the stretch"),
+        _c("right", "integer", "of those, equal to the gold"),
+        _n("low", "float", "lower end of the share's interval, which holds at every look at once"),
+        _n("high", "float", "upper end of it"),
+        _c("reason", "text", "why, in words a person can check"),
+    ),
+)
+
+GOLD_SCORES = Table(
+    "gold_scores",
+    "An annotator's right answers on gold checks of the stretch that lasts, all and by true class.",
+    ("annotator_id", "true_label"),
+    (
+        _c("annotator_id", "text", "pseudonym"),
+        _c("true_label", "text", "class of the gold; empty for all"),
+        _c("n", "integer", "answers on gold checks"),
+        _c("right", "integer", "of those, equal to the gold"),
+        _n("low", "float", "lower end of the share's interval, which holds at every look at once"),
+        _n("high", "float", "upper end of it"),
     ),
 )
 
@@ -336,6 +449,19 @@ GATES = Table(
         _c("observed", "text", "what was seen"),
         _c("expected", "text", "what was asked"),
         _c("words", "text", "which number to look at, and what to do"),
+        _n("overridden", "text", "who let the set pass all the same, and why; empty where nobody did"),
+    ),
+)
+
+SPLITS = Table(
+    "splits",
+    "Where a learning item belongs in the training set, for good, and whether it is left out of it for now.",
+    ("item_id",),
+    (
+        _c("item_id", "text", "the thing labelled"),
+        _c("split", "text", "its split; it never changes when items are added"),
+        _c("follows", "text", "by whose hash: 'item', 'group', or 'near duplicates' that had a split before"),
+        _n("held_back", "text", "why it is left out: what it must not be beside; empty where it is not"),
     ),
 )
 
@@ -349,12 +475,20 @@ TABLES: dict[str, Table] = {
         LANDED_PREDICTIONS,
         PREDICTIONS,
         CONSENSUS_LABELS,
+        CONSENSUS_NUMBERS,
         CONSENSUS_EVIDENCE,
         ANNOTATOR_QUALITY,
         LABEL_ISSUES,
         RELABEL_QUEUE,
+        BATCHES,
+        DISPATCHES,
         GOLD_SET,
+        GOLD_ASKS,
+        GOLD_PLAN,
+        ANNOTATOR_STANDING,
+        GOLD_SCORES,
         KPIS,
+        SPLITS,
         GATES,
     )
 }

@@ -45,7 +45,7 @@ def judge(con: Any, project: Project, day: date, reads: Sequence[Read]) -> None:
     import pyarrow as pa
 
     rules = answer_rules(project, end_of_day(day, project.timezone))
-    _find_broken(con, project, rules)
+    _find_broken(con, project, day, rules)
     names = pa.table(
         {
             "reason": pa.array(range(len(rules)), pa.int32()),
@@ -84,7 +84,7 @@ def judge(con: Any, project: Project, day: date, reads: Sequence[Read]) -> None:
             )
 
 
-def _find_broken(con: Any, project: Project, rules: Sequence[Rule]) -> None:
+def _find_broken(con: Any, project: Project, day: date, rules: Sequence[Rule]) -> None:
     """Table `unkept`: the place in `cleaned` of each row that breaks a rule, and the number of the first one."""
     import numpy as np
     import pyarrow as pa
@@ -92,7 +92,7 @@ def _find_broken(con: Any, project: Project, rules: Sequence[Rule]) -> None:
     numbers = {rule.name: k for k, rule in enumerate(rules)}
     places, reasons = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
     judged = con.sql(
-        f"SELECT rowid AS place, * EXCLUDE ({', '.join(UNJUDGED)}){reference_columns(project)} FROM cleaned"
+        f"SELECT rowid AS place, * EXCLUDE ({', '.join(UNJUDGED)}){reference_columns(project, day)} FROM cleaned"
     ).to_arrow_reader(BATCH)
     for batch in judged:
         table = pa.Table.from_batches([batch])

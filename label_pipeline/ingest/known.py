@@ -25,11 +25,14 @@ ONE_PART = 1_000_000  # events handed over at once
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Partition files of the days before: what has been accepted already; and the pseudonyms of the roster."""
+    """Partition files of the days before: what has been accepted already; the pseudonyms of the roster, and of its
+    adjudicators; and the files of batches that were sent until today."""
 
     events: Sequence[Path] = ()
     items: Sequence[Path] = ()
     annotators: Collection[str] = ()
+    adjudicators: Collection[str] = ()
+    sent: Sequence[Path] = ()
 
 
 def load_known(con: Any, project: Project, known: Known) -> None:

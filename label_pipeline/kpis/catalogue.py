@@ -80,6 +80,28 @@ _ACCURACY = (
         headline="class",
     ),
     Kpi(
+        "mean_absolute_error",
+        "accuracy",
+        "How far off annotations alone are, in the unit of the numbers, measured on evaluation gold",
+        "mean distance of voted from gold values over evaluation gold items with an annotation; of labels that are"
+        " numbers",
+        "units of the label",
+        "Student's t",
+        "lower",
+        "no evaluation gold item has an annotation, or labels are no numbers",
+    ),
+    Kpi(
+        "f1",
+        "accuracy",
+        "How well labels of this class can be relied on, wrong ones and missed ones together, on evaluation gold",
+        "2 · precision · recall / (precision + recall)",
+        "share",
+        "Wilson of hits / items that are or were voted the class, carried over to F1",
+        "higher",
+        "no evaluation gold item is, or was voted, the class",
+        headline="class",
+    ),
+    Kpi(
         "class_share",
         "accuracy",
         "How much of the labelled set is of this class",
@@ -98,7 +120,8 @@ _AGREEMENT = (
         "agreement",
         "Krippendorff's alpha: agreement of annotators beyond chance, 1 perfect, 0 chance; of a class, that class"
         " against the rest",
-        "1 − observed / expected disagreement; nominal, or ordinal for ranked classes; adjudicators left out",
+        "1 − observed / expected disagreement; nominal, ordinal for ranked classes, MASI for sets, interval for"
+        " numbers; adjudicators and models left out",
         "alpha",
         _BOOTSTRAP,
         "higher",
@@ -181,19 +204,42 @@ _THROUGHPUT = (
 
 _TURNAROUND = tuple(
     Kpi(
-        name,
+        f"{name}_{percentile}",
         "turnaround",
-        meaning,
-        f"{percent} of the hours from arrival to the annotation that settled the item, items settled in the last 28"
-        " days, gold seeds left out",
+        f"How long {share} wait at most for {what}",
+        f"{words} of the hours {formula}",
         "hours",
         _ORDER,
         "lower",
-        "no item was settled in the last 28 days",
+        no_data,
     )
-    for name, meaning, percent in (
-        ("turnaround_p50", "How long half of the items wait at most for a settled label", "median"),
-        ("turnaround_p90", "How long nine in ten items wait at most for a settled label", "90th percentile"),
+    for name, of, what, formula, no_data in (
+        (
+            "turnaround",
+            "items",
+            "a settled label",
+            "from arrival to the annotation that settled the item, items settled in the last 28 days, gold seeds left"
+            " out",
+            "no item was settled in the last 28 days",
+        ),
+        (
+            "review_turnaround",
+            "answers",
+            "the next annotator's look at the item",
+            "from an item's answer to the next annotator's, answers of the last 28 local days; adjudicators left out",
+            "no item was answered by a second annotator at a known time in the last 28 local days",
+        ),
+        (
+            "adjudication_turnaround",
+            "adjudicated items",
+            "the adjudicator",
+            "from the item's last annotation before to the adjudicator's answer, answers of the last 28 local days",
+            "no adjudicator answered at a known time in the last 28 local days",
+        ),
+    )
+    for percentile, share, words in (
+        ("p50", f"half of the {of}", "median"),
+        ("p90", f"nine in ten {of}", "90th percentile"),
     )
 )
 
@@ -281,7 +327,7 @@ _LIFT = (
         "lift",
         "How much oftener the built-in model is right when it learns from our labels instead of majority labels",
         "model_accuracy − that of the same model trained on majority labels of the same items",
-        "share",
+        "difference of shares",
         "paired bootstrap over evaluation gold, 1,000 replicates",
         "higher",
         _NO_LIFT,

@@ -44,7 +44,7 @@ DRIFT = (
         "How much more often the same people now give the item's label than the week before",
         "Mantel-Haenszel difference within annotators of the share of answers equal to the item's label, last 7 local"
         " days less the 7 before, items with two answers or more; adjudicators left out",
-        "share",
+        "difference of shares",
         "normal, Sato's variance",
         "higher",
         _NO_TWO_WINDOWS,
@@ -126,7 +126,7 @@ FAIRNESS = (
                 "fairness",
                 f"How much more often a group's or slice's work is {word} than the rest's; overall, the widest gap",
                 f"share less that of the rest: {what}",
-                "share",
+                "difference of shares",
                 "Newcombe of two Wilson intervals at the effective number by annotator (item)",
                 "neither",
                 _SMALL,

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
-from label_pipeline.errors import UserError, nearest
 from label_pipeline.kpis.catalogue import KPIS
 
 if TYPE_CHECKING:
@@ -83,12 +82,11 @@ def status(figure: Figure, target: Target | None) -> Status:
 def to_frame(figures: Iterable[Figure], targets: Mapping[str, Target]) -> pd.DataFrame:
     """The figures as a frame of kpis, sorted by its key.
 
-    A target is held against the figures of its KPI's headline dimension; the others have none. Raises UserError
-    for a target of an unknown KPI.
+    A target is held against the figures of its KPI's headline dimension; the others have none. That targets name
+    KPIs is the project file's check.
     """
     import pandas as pd
 
-    check_targets(targets)
     rows = []
     for figure in figures:
         at_headline = figure.dimension == KPIS[figure.kpi].headline
@@ -110,13 +108,6 @@ def to_frame(figures: Iterable[Figure], targets: Mapping[str, Target]) -> pd.Dat
     numbers = dict.fromkeys(["value", "ci_low", "ci_high", "target"], "float64") | {"n": "int64"}
     frame = pd.DataFrame(rows, columns=columns).astype(numbers)
     return frame.sort_values(["kpi", "dimension", "member"], ignore_index=True)
-
-
-def check_targets(targets: Iterable[str]) -> None:
-    """Raises UserError for a name that is no KPI."""
-    for name in targets:
-        if name not in KPIS:
-            raise UserError(f"there is no KPI '{name}'", where="kpis", do=nearest(name, KPIS))
 
 
 def _bound(figure: Figure, target: Target) -> float | None:

@@ -44,7 +44,7 @@ def _of_labels(night: Night) -> list[Figure]:
     before = (days >= start - pd.Timedelta(days=WINDOW_DAYS)) & (days < start)
     grown = days.value_counts().sort_index().cumsum()
     first = (days <= grown.index[grown >= LEAST_ITEMS].min()) & ~now
-    classes = list(night.classes)
+    classes = night.meaning.categories(settled["label"])
     tally = {
         name: _tally(settled.loc[rows, "label"], classes)
         for name, rows in {"now": now, "before": before, "first": first}.items()
@@ -119,15 +119,15 @@ def _of_annotators(night: Night) -> list[Figure]:
 
 def _judged(night: Night) -> pd.DataFrame:
     """The answers of both windows on items with a label and two answers or more: annotator_id, group, now, right."""
-    events = night.events
+    events = night.people_events
     answered = events[(events["status"] == "submitted") & (events["role"] != "adjudicator")]
     item = pd.factorize(answered["item_id"])[0]
     shared = np.bincount(item)[item] > 1 if len(item) else np.zeros(0, dtype=np.bool_)
     answered = answered[shared & night.within(answered["annotated_at"], answered["landed_day"], 2 * WINDOW_DAYS)]
     label = answered["item_id"].map(night.labelled.set_index("item_id")["label"])
     now = night.within(answered["annotated_at"], answered["landed_day"], WINDOW_DAYS)
-    judged = answered[["annotator_id", "group"]].assign(now=now, right=answered["label"] == label)
-    return judged[label.notna()]
+    judged = answered[["annotator_id", "group"]].assign(now=now, right=night.meaning.right(answered["label"], label))
+    return judged[label.notna() & night.meaning.judges]
 
 
 def _change(answers: pd.DataFrame, dimension: str = "all", member: str = "") -> list[Figure]:

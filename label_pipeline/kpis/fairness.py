@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -112,12 +113,12 @@ def _of_groups(night: Night) -> Iterator[Cell]:
     """Annotators' groups, beside one another: what their answers were worth, and whether they were taken."""
     votes = _votes(night)
     checks = night.gold[(night.gold["role"] == "check") & (night.gold["origin"] == "seed")]
-    decided = night.events[night.events["status"].isin(["submitted", "rejected"])]
+    decided = night.people_events[night.people_events["status"].isin(["submitted", "rejected"])]
     decided = decided[decided["role"] != "adjudicator"]
     truth = votes["item_id"].map(checks.set_index("item_id")["label"])
     issue = votes["item_id"].map(night.issues.set_index("item_id")["is_issue"])
     frames = {
-        "accuracy": (votes, (votes["label"] == truth).where(truth.notna())),
+        "accuracy": (votes, _right(night, votes["label"], truth)),
         "agreement": (votes, votes["agreeing"]),
         "noise": (votes, issue),
         "acceptance": (decided, decided["status"] == "submitted"),
@@ -128,6 +129,12 @@ def _of_groups(night: Night) -> Iterator[Cell]:
         shares = value[known].to_numpy(dtype=np.float64)
         for member in members(group):
             yield Cell(measure, "group", str(member), shares, people, (group == member).to_numpy())
+
+
+def _right(night: Night, given: pd.Series[Any], truth: pd.Series[Any]) -> pd.Series[Any]:
+    """Which labels are right, by the rows of `given`; missing where no truth is known, or none can be right."""
+    right = pd.Series(night.meaning.right(given, truth), index=given.index)
+    return right.where(truth.notna() & night.meaning.judges)
 
 
 def _votes(night: Night) -> pd.DataFrame:
@@ -151,7 +158,7 @@ def _of_slices(night: Night) -> Iterator[Cell]:
     judged = voted.index.intersection(truth.index)
     labelled = night.labelled.set_index("item_id")["status"]
     values = {
-        "accuracy": voted[judged] == truth[judged],
+        "accuracy": _right(night, voted[judged], truth[judged]).dropna(),
         "agreement": votes.groupby("item_id", sort=False)["agreeing"].mean().dropna(),
         "noise": night.issues.set_index("item_id")["is_issue"],
         "acceptance": labelled.isin(SETTLED),

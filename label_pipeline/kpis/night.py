@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from label_pipeline.kpis.definition import Target
+from label_pipeline.label_meaning import Meaning, meaning_of
 
 BoolArray = npt.NDArray[np.bool_]
 MOST_MEMBERS = 50
@@ -54,13 +55,13 @@ class Night:
     `classes` is the declared order, which `kind` says is a ranking or not. `targets` holds the project's targets by
     KPI, `seed` makes resampling repeatable. `rates` are the project's costs by group; none where it states none.
     `inputs` is what the built-in model reads of each of `items`: texts, or numbers (n_items, n_features); None where
-    the project names neither.
+    the project names neither. `tolerance` is how far a number may be off and still be right, where the project says.
     """
 
     day: date
     timezone: str
     classes: tuple[str, ...]
-    kind: Literal["single_choice", "ordinal"]
+    kind: Literal["single_choice", "ordinal", "multi_label", "number"]
     annotations: pd.DataFrame
     events: pd.DataFrame
     items: pd.DataFrame
@@ -74,6 +75,17 @@ class Night:
     seed: int
     rates: Mapping[str, Rate] = field(default_factory=dict)
     inputs: Sequence[str | None] | npt.NDArray[Any] | None = None
+    tolerance: float | None = None
+
+    @cached_property
+    def meaning(self) -> Meaning:
+        """Which labels mean the same, and what classes they hold."""
+        return meaning_of(self.kind, self.classes, self.tolerance)
+
+    @cached_property
+    def people_events(self) -> pd.DataFrame:
+        """`events` without those of models, whose work is no person's."""
+        return self.events[self.events["role"] != "model"]
 
     @cached_property
     def labelled(self) -> pd.DataFrame:

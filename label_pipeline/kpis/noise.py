@@ -34,7 +34,7 @@ def _shares(
 ) -> list[Figure]:
     """The share of `base` that is `hits`, for all rows, the rows of each class, and the rows of each slice."""
     parts = [("all", "", np.ones(len(rows), dtype=np.bool_))]
-    parts += [("class", name, (label == name).to_numpy()) for name in night.shown_classes]
+    parts += [("class", name, night.meaning.holds(label, name)) for name in night.shown_classes]
     parts += [("slice", member, ours) for member, ours in night.by_slice(rows["item_id"])]
     return [
         Figure.of(kpi, wilson(int((hits & base & ours).sum()), int((base & ours).sum())), dimension, member)

@@ -18,7 +18,7 @@ _HOUR = 3600.0
 
 def figures(night: Night) -> list[Figure]:
     """annotations_per_day, annotations_last_7_days, settled_items_per_day, and the rest, by group where it is work."""
-    events = night.events
+    events = night.people_events
     answered = (events["status"] == "submitted").to_numpy()
     today = night.within(events["annotated_at"], events["landed_day"], 1)
     week = night.within(events["annotated_at"], events["landed_day"], 7)

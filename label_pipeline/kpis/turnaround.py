@@ -1,4 +1,4 @@
-"""Turnaround: how long an item waits for a label that is good enough."""
+"""Turnaround: how long an item waits for a label that is good enough, and for each of those who make it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,52 @@ WINDOW_DAYS = 28
 
 
 def figures(night: Night) -> list[Figure]:
-    """turnaround_p50 and turnaround_p90."""
-    hours = settled_hours(night).to_numpy(np.float64)
+    """turnaround, review_turnaround and adjudication_turnaround, each as p50 and p90."""
+    waits = {
+        "turnaround": settled_hours(night),
+        "review_turnaround": review_hours(night),
+        "adjudication_turnaround": adjudication_hours(night),
+    }
     return [
-        Figure.of("turnaround_p50", quantile(hours, 0.5)),
-        Figure.of("turnaround_p90", quantile(hours, 0.9)),
+        Figure.of(f"{name}_{percentile}", quantile(hours.to_numpy(np.float64), share))
+        for name, hours in waits.items()
+        for percentile, share in (("p50", 0.5), ("p90", 0.9))
     ]
+
+
+def review_hours(night: Night) -> pd.Series[Any]:
+    """The hours from an item's answer to the next annotator's, by item_id, one a reviewing answer of the window.
+
+    A reviewer is whoever answers an item that somebody else had answered; adjudicators have their own figure.
+    """
+    answers = _timed(night)
+    answers = answers[answers["role"] != "adjudicator"].sort_values(["item_id", "annotated_at", "annotator_id"])
+    before = answers.groupby("item_id")[["annotated_at", "annotator_id"]].shift()
+    reviews = before["annotated_at"].notna() & (before["annotator_id"] != answers["annotator_id"])
+    return _hours(night, answers, before["annotated_at"], reviews)
+
+
+def adjudication_hours(night: Night) -> pd.Series[Any]:
+    """The hours from an item's last annotation to the adjudicator's answer after it, by item_id, in the window."""
+    answers = _timed(night).sort_values(["item_id", "annotated_at", "annotator_id"])
+    decides = answers["role"] == "adjudicator"
+    before = answers["annotated_at"].where(~decides).groupby(answers["item_id"]).ffill()
+    return _hours(night, answers, before, decides & before.notna())
+
+
+def _timed(night: Night) -> pd.DataFrame:
+    """The submitted answers whose time is known."""
+    events = night.people_events
+    events = events[(events["status"] == "submitted") & events["annotated_at"].notna()]
+    return events[["item_id", "annotator_id", "role", "annotated_at", "landed_day"]]
+
+
+def _hours(night: Night, answers: pd.DataFrame, before: pd.Series[Any], wanted: pd.Series[Any]) -> pd.Series[Any]:
+    """The hours `before` the answers that are `wanted` and were given in the window, by item_id."""
+    wanted = wanted & night.within(answers["annotated_at"], answers["landed_day"], WINDOW_DAYS)
+    waited = pd.to_datetime(answers["annotated_at"], utc=True) - pd.to_datetime(before, utc=True)
+    hours: pd.Series[Any] = waited[wanted].dt.total_seconds() / 3600.0
+    return hours.set_axis(answers.loc[wanted, "item_id"])
 
 
 def settled_hours(night: Night) -> pd.Series[Any]:

@@ -1,4 +1,4 @@
-"""Assets that take landing in: events, items, quarantine, the account of every file; and the gold set."""
+"""Assets that take landing in: events, items, quarantine, the account of every file."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import dagster as dg
 
 from label_pipeline.contracts.tables import (
     ANNOTATION_EVENTS,
-    GOLD_SET,
     ITEMS,
     LANDED_PREDICTIONS,
     LANDINGS,
     QUARANTINE,
 )
-from label_pipeline.gold.life import gold_set, in_force
 from label_pipeline.ingest import Ingested, ingest_day
 from label_pipeline.ingest.flood import flood_words
 from label_pipeline.landing import project_files
+from label_pipeline.orchestration import assets_pull
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
-from label_pipeline.project_files import gold_seeds
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
-    """The first stage of a project's graph; gold is for labels that have a consensus."""
+    """The first stage of a project's graph."""
     intake = table_step(
         desk,
         [
@@ -37,6 +35,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
         ],
         _ingest,
         group="intake",
+        after=[assets_pull.PULL] if assets_pull.stops_nights(desk) else [],
         checks=[
             CheckSpec(
                 "every_row_accounted_for",
@@ -57,17 +56,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             ),
         ],
     )
-    if not desk.project.labels.has_consensus:
-        return [intake]
-    gold = table_step(
-        desk,
-        [Output("gold_set", GOLD_SET)],
-        _gold,
-        group="intake",
-        after=["annotation_events"],
-        checks=[CheckSpec("gold_consistent", "gold_set", "No two seeds or adjudicators contradict.", blocking=False)],
-    )
-    return [intake, gold]
+    return [intake]
 
 
 def _ingest(desk: Desk, day: date) -> Made:
@@ -125,41 +114,3 @@ def _plot(found: Ingested) -> bytes:
 
     names = ["accepted", "quarantined", "duplicates"]
     return bar(names, [sum(found.landings[n].to_pylist()) for n in names], "Answers landed")
-
-
-def _gold(desk: Desk, day: date) -> Made:
-    events = desk.events(day).to_pandas()
-    decisions = events[(events["role"] == "adjudicator") & (events["status"] == "submitted")]
-    decisions = decisions.assign(
-        evidence="adjudicated by "
-        + decisions["annotator_id"]
-        + " on "
-        + decisions["annotated_at"].dt.strftime("%Y-%m-%d").fillna("an unknown day")
-    )
-    update = gold_set(
-        desk.before(GOLD_SET, day),
-        gold_seeds(desk.folder, desk.project),
-        decisions[["item_id", "label", "annotator_id", "annotated_at", "evidence"]],
-        day,
-    )
-    now = in_force(update.frame, day)
-    conflicts = update.conflicts
-    said = [f"{day}, item {c['item_id']}: {c['words']}" for c in conflicts.to_dict("records")]
-    return Made(
-        rows={"gold_set": update.frame},
-        figures={
-            "in_force": float(len(now)),
-            "evaluation": float((now["role"] == "evaluation").sum()),
-            "adjudicated": float((now["origin"] == "adjudication").sum()),
-            "conflicts": float(len(conflicts)),
-        },
-        plot=partial(_gold_plot, desk, now["label"].tolist()),
-        checks={"gold_consistent": Check(not said, "\n".join(said[:10]))},
-    )
-
-
-def _gold_plot(desk: Desk, labels: list[str]) -> bytes:
-    from label_pipeline.report.plots import bar
-
-    classes = list(desk.project.labels.classes)
-    return bar(classes, [labels.count(c) for c in classes], "Gold in force by class")

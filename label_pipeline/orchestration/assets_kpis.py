@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pandas as pd
@@ -20,7 +20,6 @@ from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.settle import SETTLED
 from label_pipeline.sql import connect, file_list
-from label_pipeline.state import counted
 
 FAMILIES = {
     "accuracy": "label_accuracy",
@@ -74,8 +73,8 @@ def night(desk: Desk, day: date) -> Night:
         day=day,
         timezone=desk.project.timezone,
         classes=desk.project.labels.classes,
-        kind="ordinal" if desk.project.labels.type == "ordinal" else "single_choice",
-        annotations=counted(events).to_pandas(),
+        kind=cast(Any, desk.project.labels.type),
+        annotations=desk.annotations(day).to_pandas(),
         events=events.to_pandas(),
         items=items.rename(columns={f"slice_{name}": name for name in slices}),
         slices=slices,
@@ -88,6 +87,7 @@ def night(desk: Desk, day: date) -> Night:
         seed=day.toordinal(),
         rates=desk.project.costs,
         inputs=model_inputs(desk, landed),
+        tolerance=desk.project.labels.tolerance,
     )
 
 

@@ -20,8 +20,10 @@ from label_pipeline.contracts.tables import (
     RELABEL_QUEUE,
 )
 from label_pipeline.gold.life import in_force
+from label_pipeline.orchestration import assets_typed
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
+from label_pipeline.orchestration.voices import voices
 from label_pipeline.settle import Policy, consensus_table, known_truth
 from label_pipeline.state import current_predictions, json_values
 
@@ -40,15 +42,19 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             [Output("predictions", PREDICTIONS)],
             _predictions,
             group="labels",
-            after=["annotation_events", "items", "landed_predictions", "gold_set"],
+            after=["annotation_events", "items", "landed_predictions", "gold_set", "annotator_standing"],
             kinds=frozenset({"python", "parquet", "scikitlearn"}),
         ),
         table_step(
             desk,
-            [Output("consensus_labels", CONSENSUS_LABELS), Output("consensus_evidence", CONSENSUS_EVIDENCE)],
-            _consensus,
+            [
+                Output("consensus_labels", CONSENSUS_LABELS),
+                Output("consensus_evidence", CONSENSUS_EVIDENCE),
+                *assets_typed.outputs(desk),
+            ],
+            _consensus if desk.project.labels.has_one_class else assets_typed.consensus,
             group="labels",
-            after=["annotation_events", "items", "predictions", "gold_set"],
+            after=["annotation_events", "items", "predictions", "gold_set", "annotator_standing"],
             kinds=WITH_CLEANLAB,
         ),
         table_step(
@@ -71,7 +77,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             [Output("relabel_queue", RELABEL_QUEUE)],
             _queue,
             group="loop",
-            after=["consensus_labels", "label_issues", "annotator_quality"],
+            after=["consensus_labels", "label_issues", "annotator_quality", "dispatches"],
         ),
     ]
 
@@ -80,24 +86,55 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
 
 
 def _predictions(desk: Desk, day: date) -> Made:
-    """Landed probabilities where there are any, else out-of-fold ones of the built-in model, else none."""
+    """Landed probabilities where there are any, else out-of-fold ones of the built-in model, else none; and what models
+    answered like annotators."""
+    if not desk.project.labels.has_one_class:
+        return Made(rows={"predictions": PREDICTIONS.empty()}, words="No model is asked about labels of this type.")
     landed = current_predictions(desk.lake, day)
+    witnesses = _witnesses(desk, day)
     if len(landed) or desk.project.predictions.baseline is None:
-        return Made(rows={"predictions": landed}, figures={"items": float(len(landed))})
+        rows = pd.concat([landed.to_pandas(), witnesses]) if len(witnesses) else landed
+        return Made(rows={"predictions": rows}, figures={"items": float(len(rows))}, words=_heard(witnesses))
     items = desk.items(day)
     probabilities, about = _baseline(desk, day, items)
     if probabilities is None:
-        return Made(rows={"predictions": PREDICTIONS.empty()}, figures={"items": 0.0}, words=about)
+        rows = witnesses if len(witnesses) else PREDICTIONS.empty()
+        return Made(rows={"predictions": rows}, figures={"items": float(len(rows))}, words=about + _heard(witnesses))
     rows = pd.DataFrame(
         {"item_id": items["item_id"].to_pandas(), "model": BASELINE, "probabilities": list(probabilities)}
     )
     top = probabilities.max(axis=1) if len(probabilities) else np.zeros(0)
     return Made(
-        rows={"predictions": rows},
+        rows={"predictions": pd.concat([rows, witnesses]) if len(witnesses) else rows},
         figures={"items": float(len(rows)), "mean_top_probability": float(top.mean()) if len(top) else 0.0},
-        words=f"Out-of-fold probabilities: {about}",
+        words=f"Out-of-fold probabilities: {about}" + _heard(witnesses),
         plot=partial(_histogram, top, "Probability of the model's choice"),
     )
+
+
+def _witnesses(desk: Desk, day: date) -> pd.DataFrame:
+    """The answers of annotators who are models, as probabilities: item_id, model (the pseudonym), probabilities."""
+    from label_pipeline.consensus.witness import witness_probabilities
+
+    answers = desk.witnesses(day).to_pandas()
+    found = []
+    if len(answers):
+        items = desk.items(day)
+        people = desk.votes(voices(desk, day).annotations, items)
+        for model, own in answers[answers["item_id"].isin(people.items)].groupby("annotator_id"):
+            answered, table = witness_probabilities(people, desk.votes(own, items))
+            found.append(
+                pd.DataFrame(
+                    {"item_id": people.items[answered], "model": model, "probabilities": list(table[answered])}
+                )
+            )
+    return pd.concat(found) if found else pd.DataFrame(columns=["item_id", "model", "probabilities"], dtype=object)
+
+
+def _heard(witnesses: pd.DataFrame) -> str:
+    """Who of the annotators is a model, in words."""
+    models = sorted(witnesses["model"].unique())
+    return f"\n\nAnnotators that are models: {', '.join(models)}." if models else ""
 
 
 def _baseline(desk: Desk, day: date, items: Any) -> tuple[Any, str]:
@@ -114,7 +151,7 @@ def _baseline(desk: Desk, day: date, items: Any) -> tuple[Any, str]:
     matrix = None if base.text else _matrix(values)
     if matrix is not None and not matrix.size:
         return None, f"No item has a list of numbers in its field '{base.features}': there is no model."
-    votes = desk.votes(desk.annotations(day), items)
+    votes = desk.votes(voices(desk, day).annotations, items)
     truth = known_truth(votes, in_force(desk.frame(GOLD_SET, day), day))
     fitted = DawidSkene().fit(votes, gold=truth)
     weights = fitted.probabilities_.max(axis=1)
@@ -167,17 +204,20 @@ def _consensus(desk: Desk, day: date) -> Made:
     from label_pipeline.consensus.selection import fit_consensus
 
     project, items = desk.project, desk.items(day)
-    votes = desk.votes(desk.annotations(day), items)
+    heard = voices(desk, day)
+    votes = desk.votes(heard.annotations, items)
     gold = in_force(desk.frame(GOLD_SET, day), day)
     truth = known_truth(votes, gold)
-    fitted = fit_consensus(
-        votes,
+    ordered = project.labels.type == "ordinal"
+    fit = partial(
+        fit_consensus,
         method=project.consensus.method,
-        ordered=project.labels.type == "ordinal",
+        ordered=ordered,
         probabilities=_aligned(desk, day, items),
         gold=truth,
         seed=0,
     )
+    fitted = heard.fit(votes, fit, ordered=ordered)
     # An item whose truth the consensus was told has no say of its own: there, annotations alone are a majority.
     voted = np.where(truth >= 0, Majority().fit(votes).labels_, fitted.labels_)
     table = consensus_table(
@@ -214,6 +254,27 @@ def _evidence(fitted: FittedConsensus) -> pd.DataFrame:
 
 
 def _annotators(desk: Desk, day: date) -> Made:
+    figures = _figures if desk.project.labels.has_one_class else assets_typed.annotators
+    frame = figures(desk, day)
+    people = desk.people.set_index("annotator_id").reindex(frame["annotator_id"])
+    frame = frame.assign(
+        group=people["group"].fillna("unknown").to_numpy(), role=people["role"].fillna("annotator").to_numpy()
+    )
+    flagged = frame["flags"].map(len) > 0
+    return Made(
+        rows={"annotator_quality": frame},
+        figures={
+            "annotators": float(len(frame)),
+            "flagged": float(flagged.sum()),
+            "median_quality": float(np.nan_to_num(frame["quality"].median())),
+        },
+        words="\n".join(f"- {r['annotator_id']}: {', '.join(r['flags'])}" for r in frame[flagged].to_dict("records")),
+        plot=partial(_histogram, frame["quality"].to_numpy(), "Quality of annotators"),
+    )
+
+
+def _figures(desk: Desk, day: date) -> pd.DataFrame:
+    """The table annotator_quality without group and role, where labels are one class."""
     from label_pipeline.annotators.align import align
     from label_pipeline.annotators.table import annotator_report
 
@@ -230,26 +291,10 @@ def _annotators(desk: Desk, day: date) -> Made:
         times=beside["annotated_at"],
     )
     frame = report.table.rename(columns={"gold_accuracy_low": "gold_low", "gold_accuracy_high": "gold_high"})
-    people = desk.people.set_index("annotator_id").reindex(frame["annotator_id"])
     flat: list[Any] = [None] * len(frame)
     if report.confusion is not None:
         flat = [matrix.ravel() for matrix in report.confusion]
-    frame = frame.assign(
-        group=people["group"].fillna("unknown").to_numpy(),
-        role=people["role"].fillna("annotator").to_numpy(),
-        confusion=pd.Series(flat, dtype=object, index=frame.index),
-    )
-    flagged = frame["flags"].map(len) > 0
-    return Made(
-        rows={"annotator_quality": frame},
-        figures={
-            "annotators": float(len(frame)),
-            "flagged": float(flagged.sum()),
-            "median_quality": float(np.nan_to_num(frame["quality"].median())),
-        },
-        words="\n".join(f"- {r['annotator_id']}: {', '.join(r['flags'])}" for r in frame[flagged].to_dict("records")),
-        plot=partial(_histogram, frame["quality"].to_numpy(), "Quality of annotators"),
-    )
+    return frame.assign(confusion=pd.Series(flat, dtype=object, index=frame.index))
 
 
 def _posterior(desk: Desk, day: date, votes: Any) -> Any:
@@ -318,9 +363,11 @@ def _queue(desk: Desk, day: date) -> Made:
     from label_pipeline.relabel.route import QueuePolicy, confused_pairs
 
     project, items = desk.project, desk.items(day)
-    consensus = desk.frame(CONSENSUS_LABELS, day)
+    consensus, classes = desk.frame(CONSENSUS_LABELS, day), list(project.labels.classes)
+    if not project.labels.has_one_class:
+        consensus, classes = assets_typed.believed(desk, day)
     quality = desk.frame(ANNOTATOR_QUALITY, day)
-    pairs = confused_pairs(quality, project.labels.classes)
+    pairs = confused_pairs(quality, classes)
     frame = relabel_queue(
         consensus,
         desk.frame(LABEL_ISSUES, day),
@@ -332,7 +379,7 @@ def _queue(desk: Desk, day: date) -> Made:
             max_annotations=project.consensus.annotations.max,
             adjudicate_after=project.queue.adjudicate_after,
         ),
-        classes=project.labels.classes,
+        classes=classes,
         confused_pairs=pairs,
     )
     routes = frame["route"].value_counts()

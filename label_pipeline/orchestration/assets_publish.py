@@ -4,30 +4,29 @@ The mart and the report follow the tables, not the gate: on a night that is stop
 mend it. What training jobs read moves only when every blocking gate holds.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
-from importlib.metadata import version as code_version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from label_pipeline.clock import end_of_day
 from label_pipeline.contracts.tables import (
-    CONSENSUS_EVIDENCE,
     CONSENSUS_LABELS,
+    CONSENSUS_NUMBERS,
     GATES,
     GOLD_SET,
     KPIS,
     LABEL_ISSUES,
     LANDINGS,
     RELABEL_QUEUE,
+    SPLITS,
 )
 from label_pipeline.errors import UserError
 from label_pipeline.files import write_text
-from label_pipeline.mart import build_mart
+from label_pipeline.mart import NEWEST, build_mart
 from label_pipeline.orchestration.assets_kpis import FAMILIES
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.report_data import report_data, verdict_of
@@ -43,17 +42,19 @@ from label_pipeline.orchestration.table_assets import (
     pool_name,
     table_step,
 )
-from label_pipeline.publish.acceptance import GateResult, Policy, judge
-from label_pipeline.publish.candidate import INCLUDED, candidate
+from label_pipeline.orchestration.version_facts import version_facts
+from label_pipeline.publish.acceptance import Policy, judge
+from label_pipeline.publish.candidate import candidate, place
+from label_pipeline.publish.decisions import overrides, with_overrides
+from label_pipeline.publish.latest import accept, accepted_versions, advance
 from label_pipeline.publish.manifest import latest
 from label_pipeline.publish.profile import Profile, profile
-from label_pipeline.publish.version import Facts, point_latest, publish, reject
+from label_pipeline.publish.typed import typed
+from label_pipeline.publish.verdict import GateResult
+from label_pipeline.publish.version import publish, reject
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-ACCEPTED = "accepted"  # folder beside the versions: which one was accepted on which day
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
@@ -61,7 +62,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
     return [
         table_step(
             desk,
-            [Output("candidate", GATES)],
+            [Output("candidate", GATES), Output("splits", SPLITS)],
             _candidate,
             group="publish",
             after=["consensus_labels", "items", "label_issues", "relabel_queue", "gold_set", "landings"]
@@ -74,7 +75,14 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             kinds=frozenset({"python", "parquet"}),
         ),
         _training_set(desk),
-        last_day_asset(desk, "mart", "The DuckDB file people and BI tools open.", {"duckdb"}, _mart),
+        last_day_asset(
+            desk,
+            "mart",
+            "The DuckDB file people and BI tools open.",
+            {"duckdb"},
+            _mart,
+            after=("candidate", "quarantine", "batches"),
+        ),
         last_day_asset(desk, "report", "The night's report: one HTML file that opens offline.", {"html"}, _report),
     ]
 
@@ -83,29 +91,34 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
 
 
 def _candidate(desk: Desk, day: date) -> Made:
-    project, table = desk.project, _candidate_table(desk, day)
-    seen = _profile(desk, day, table)
+    project, placed = desk.project, _placed(desk, day)
+    table = _candidate_table(desk, day, placed)
+    seen = _profile(desk, day, table, placed)
     policy = Policy(
         classes=project.labels.classes,
         min_coverage=project.publish.min_coverage,
         max_quarantined=project.publish.max_quarantined,
+        missing_class=project.publish.missing_class,
+        min_gold_per_class=1 if project.labels.has_one_class else 0,
         budget=project.queue.budget.annotations,
         kpis={name: target.otherwise for name, target in project.kpis.items()},
     )
     frames = {name: desk.frame(t, day) for name, t in {"gold": GOLD_SET, "queue": RELABEL_QUEUE, "kpis": KPIS}.items()}
     verdict = judge(policy, profile=seen, day=day, **frames)
+    verdict = with_overrides(verdict, overrides(desk.folder, project.project, day))
     folder = desk.folder.published(project.project)
     if verdict.accepted:
         # A version that LATEST does not name is there for nobody yet: `training_set` publishes it.
-        version = publish(folder, day, table, _facts(desk, day), seen, verdict)
-        write_text(folder / ACCEPTED / str(day), version.name + "\n")
+        numbers = desk.lake.read(CONSENSUS_NUMBERS, day) if project.labels.type == "number" else None
+        rows_typed = typed(table, project.labels.meaning, numbers)
+        accept(folder, day, publish(folder, day, rows_typed, version_facts(desk, day), seen, verdict).name)
     else:
         reject(folder, day, seen, verdict)
-        (folder / ACCEPTED / str(day)).unlink(missing_ok=True)
-    rows = [{"gate" if k == "name" else k: v for k, v in asdict(r).items()} for r in verdict.results]
+        accept(folder, day, None)
+    rows = [asdict(r) | {"gate": r.name, "overridden": r.overridden or None} for r in verdict.results]
     totals = {k: float(v) for k, v in seen.totals.iloc[0].items()}
     return Made(
-        rows={"candidate": {name: [r[name] for r in rows] for name in GATES.names}},
+        rows={"candidate": {name: [r[name] for r in rows] for name in GATES.names}, "splits": placed},
         figures={k: totals[k] for k in ("rows", "coverage", "mean_confidence", "issue_share", "evaluation_gold")},
         words="\n".join(f"- {'✓' if r.passed else '✗'} {r.words}" for r in verdict.results),
         plot=partial(_split_plot, table),
@@ -113,13 +126,30 @@ def _candidate(desk: Desk, day: date) -> Made:
     )
 
 
-def _candidate_table(desk: Desk, day: date) -> "pa.Table":
+def _placed(desk: Desk, day: date) -> "pa.Table":
+    """Where every learning item belongs, as the day before has it and today adds."""
+    eve, read = day - timedelta(days=1), desk.lake.read
+    return place(
+        read(CONSENSUS_LABELS, day),
+        desk.items(day),
+        read(LABEL_ISSUES, day),
+        read(GOLD_SET, day),
+        # A lake from before there was this table has none of its first day.
+        read(SPLITS, eve) if desk.lake.has(SPLITS, eve) else SPLITS.empty(),
+        splits=_splits(desk),
+        day=day,
+        group=desk.project.publish.group,
+    )
+
+
+def _candidate_table(desk: Desk, day: date, placed: "pa.Table") -> "pa.Table":
     read, project = desk.lake.read, desk.project
     return candidate(
         read(CONSENSUS_LABELS, day),
         desk.items(day),
         read(LABEL_ISSUES, day),
         read(GOLD_SET, day),
+        placed,
         classes=project.labels.classes,
         splits=_splits(desk),
         day=day,
@@ -127,16 +157,19 @@ def _candidate_table(desk: Desk, day: date) -> "pa.Table":
     )
 
 
-def _profile(desk: Desk, day: date, table: "pa.Table") -> Profile:
+def _profile(desk: Desk, day: date, table: "pa.Table", placed: "pa.Table") -> Profile:
     read = desk.lake.read
     return profile(
         table,
         consensus=read(CONSENSUS_LABELS, day),
+        issues=read(LABEL_ISSUES, day),
+        placed=placed,
         gold=read(GOLD_SET, day),
         landings=read(LANDINGS, day),
         classes=desk.project.labels.classes,
         splits=_splits(desk),
         day=day,
+        meaning=desk.project.labels.meaning,
     )
 
 
@@ -190,15 +223,18 @@ def _training_set(desk: Desk) -> dg.AssetsDefinition:
 
 def _publish_days(context: dg.AssetExecutionContext, desk: Desk) -> dg.MaterializeResult[Any]:
     """Let LATEST name the newest accepted version; the run fails when the gates stopped its last day."""
-    folder = desk.folder.published(desk.project.project)
-    stopped = ""
+    project = desk.project.project
+    folder = desk.folder.published(project)
+    stopped, said = "", ""
     for day in days_of(context):
-        verdict, version = verdict_of(desk, day), version_of(folder, day)
+        verdict, version = verdict_of(desk, day), accepted_versions(folder, day).get(day)
         stopped = "" if verdict.accepted else _why(day, verdict.failed("block"))
+        said = f"not published: {stopped}"
         if verdict.accepted and version:
-            point_latest(folder, version)
-        said = f"not published: {stopped}" if stopped else f"published {version}"
-        context.log.info("%s %s: %s", desk.project.project, day, said)
+            signed = [f"{r.name} overridden by {r.overridden}" for r in verdict.results if r.overridden]
+            words = "; ".join(signed) or "all blocking gates hold"
+            said = advance(desk.folder, project, version, at=end_of_day(day, desk.project.timezone), words=words)
+        context.log.info("%s %s: %s", project, day, said)
     newest = latest(folder) if folder.is_dir() else None
     if stopped:
         raise dg.Failure(
@@ -206,48 +242,7 @@ def _publish_days(context: dg.AssetExecutionContext, desk: Desk) -> dg.Materiali
             metadata={"kind": "gate"},
             allow_retries=False,
         )
-    return dg.MaterializeResult(metadata={"LATEST": newest or "", "days": len(days_of(context))})
-
-
-def version_of(folder: Path, day: date) -> str | None:
-    """The version that was accepted for `day`; None on a day that was stopped."""
-    return accepted_versions(folder, day).get(day)
-
-
-def accepted_versions(folder: Path, until: date) -> dict[date, str]:
-    """The accepted version of every day up to `until`, in order of days; a stopped day has none."""
-    notes = sorted(p for p in (folder / ACCEPTED).glob("????-??-??") if p.name <= str(until))
-    return {date.fromisoformat(p.name): p.read_text(encoding="utf-8").strip() for p in notes}
-
-
-def _facts(desk: Desk, day: date) -> Facts:
-    project = desk.project
-    evidence = desk.lake.read(CONSENSUS_EVIDENCE, day).to_pylist()
-    return Facts(
-        project=project.project,
-        description=project.description,
-        owner=project.owner,
-        classes=project.labels.classes,
-        splits=_splits(desk),
-        statuses=INCLUDED,
-        code_version=code_version("label-pipeline"),
-        project_file_sha256=hashlib.sha256(desk.folder.project_file(project.project).read_bytes()).hexdigest(),
-        guideline_version=project.guideline_on(day),
-        landings=_landings(desk, day),
-        kpis=desk.lake.read(KPIS, day),
-        consensus_words=next((r["words"] for r in evidence if r["words"]), ""),
-    )
-
-
-def _landings(desk: Desk, day: date) -> "pa.Table":
-    """All files the state of `day` rests on, with the day each landed."""
-    import pyarrow as pa
-
-    parts = []
-    for past in [d for d in desk.lake.days(LANDINGS) if d <= day]:
-        table = desk.lake.read(LANDINGS, past)
-        parts.append(table.append_column("day", pa.array([past] * len(table), pa.date32())))
-    return pa.concat_tables(parts)
+    return dg.MaterializeResult(metadata={"LATEST": newest or "", "in words": said, "days": len(days_of(context))})
 
 
 # --- what people read
@@ -261,8 +256,9 @@ def last_day_asset(
     make: Callable[[Desk, list[date]], dict[str, Any]],
     *,
     after: Sequence[str] = ("candidate", "quarantine"),
+    priority: int = 0,
 ) -> dg.AssetsDefinition:
-    """An asset that is made once a run, for its last day."""
+    """An asset that is made once a run, for its last day; of those that can run, that of highest `priority` first."""
     project = desk.project
 
     @dg.multi_asset(
@@ -280,6 +276,7 @@ def last_day_asset(
         partitions_def=partitions(desk),
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=pool_name(project.project),
+        op_tags={"dagster/priority": str(priority)},
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         try:
@@ -295,11 +292,13 @@ def last_day_asset(
 def _mart(desk: Desk, walked: list[date]) -> dict[str, Any]:
     """The mart is always of the newest day computed, so that a backfill of old days does not turn it back."""
     newest = desk.lake.days(GATES)[-1]
-    rows = build_mart(desk.lake, desk.folder.mart(desk.project.project), newest)
+    tables = (*NEWEST, CONSENSUS_NUMBERS) if desk.project.labels.type == "number" else NEWEST
+    rows = build_mart(desk.lake, desk.folder.mart(desk.project.project), newest, newest=tables)
     return {"day": str(newest), "dagster/row_count": sum(rows.values()), **rows}
 
 
 def _report(desk: Desk, walked: list[date]) -> dict[str, Any]:
+    from label_pipeline.orchestration.report_index import write_indexes
     from label_pipeline.report.build import build_report
 
     folder = desk.folder.published(desk.project.project)
@@ -308,4 +307,5 @@ def _report(desk: Desk, walked: list[date]) -> dict[str, Any]:
             desk.folder.report(desk.project.project, day),
             build_report(report_data(desk, day, accepted_versions(folder, day))),
         )
+    write_indexes(desk.folder, desk.project.project)
     return {"reports": len(walked), "newest": f"{desk.project.project}/{walked[-1]}.html"}

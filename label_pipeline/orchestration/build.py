@@ -10,11 +10,14 @@ from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.orchestration import (
     assets_alerts,
+    assets_batches,
+    assets_gold,
     assets_ingest,
     assets_kept,
     assets_kpis,
     assets_labels,
     assets_publish,
+    assets_pull,
 )
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.progress import progress_logger
@@ -52,11 +55,11 @@ class _Project:
             desk = Desk(folder, load_project(folder, name))
         except UserError as error:
             return cls([_broken(name, error.text())], [])
-        judged = (assets_labels.build, assets_kpis.build, assets_publish.build)
+        judged = (assets_gold.build, assets_labels.build, assets_batches.build, assets_kpis.build, assets_publish.build)
         middle = judged if desk.project.labels.has_consensus else (assets_kept.build,)
-        stages = (assets_ingest.build, *middle, assets_alerts.build)
-        assets = [asset for build in stages for asset in build(desk)]
-        return cls(assets, [(desk, nightly_job(desk, assets, assets_alerts.hooks(desk)))])
+        stages = (assets_pull.build, assets_ingest.build, *middle, assets_alerts.build)
+        assets = assets_alerts.told_of_failures(desk, [asset for build in stages for asset in build(desk)])
+        return cls(assets, [(desk, nightly_job(desk, assets))])
 
     @property
     def jobs(self) -> list[UnresolvedAssetJobDefinition]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.clock import days
 from label_pipeline.contracts.rules import broken_contract
-from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDINGS, Table
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, GOLD_SET, ITEMS, LANDINGS, Table
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
+from label_pipeline.gold.life import in_force
 from label_pipeline.ingest.flood import flooded_days
 from label_pipeline.ingest.known import Known
 from label_pipeline.lake import Lake
+from label_pipeline.landing import sent_files
 from label_pipeline.privacy.pseudonyms import key
 from label_pipeline.project import Project
 from label_pipeline.project_files import roster
-from label_pipeline.state import counted, current_events, current_items
+from label_pipeline.state import TEST_QUESTIONS, counted, current_events, current_items, heard, hidden_questions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,22 +56,55 @@ class Desk:
 
     def events(self, day: date) -> pa.Table:
         """The newest version of every answer as of `day`."""
-        return self._once("events", ANNOTATION_EVENTS, day, lambda: current_events(self.lake, day, self.people))
+        return self._once("events", (ANNOTATION_EVENTS,), day, lambda: current_events(self.lake, day, self.people))
 
     def annotations(self, day: date) -> pa.Table:
         """The votes as of `day`: one an item and annotator."""
-        return self._once("annotations", ANNOTATION_EVENTS, day, lambda: counted(self.events(day)))
+        return self._once(
+            "annotations",
+            (ANNOTATION_EVENTS, *self._on_gold),
+            day,
+            lambda: counted(self.events(day), test_sources=self.test_sources, gold=self._gold_items(day)),
+        )
+
+    def witnesses(self, day: date) -> pa.Table:
+        """What models answered as of `day`, one an item and model."""
+        return self._once("witnesses", (ANNOTATION_EVENTS,), day, lambda: heard(self.events(day)))
 
     def items(self, day: date) -> pa.Table:
-        """The newest version of every item as of `day`."""
-        return self._once("items", ITEMS, day, lambda: current_items(self.lake, self.project, day))
+        """The newest version of every item as of `day`; a tool's test questions are none, unless they are our gold."""
+        return self._once("items", (ITEMS, ANNOTATION_EVENTS, *self._on_gold), day, lambda: self._items(day))
 
-    def _once(self, name: str, table: Table, day: date, make: Callable[[], pa.Table]) -> pa.Table:
+    def _items(self, day: date) -> pa.Table:
+        import pyarrow.compute as pc
+
+        found = current_items(self.lake, self.project, day)
+        if not self.test_sources:
+            return found
+        tests = hidden_questions(self.events(day), test_sources=self.test_sources, gold=self._gold_items(day))
+        return found.filter(pc.invert(pc.is_in(found["item_id"], tests["item_id"].combine_chunks())))
+
+    @cached_property
+    def test_sources(self) -> tuple[str, ...]:
+        """The sources whose tools hide test questions among the work."""
+        return tuple(name for name, source in self.project.sources.items() if source.format in TEST_QUESTIONS)
+
+    @property
+    def _on_gold(self) -> tuple[Table, ...]:
+        """The gold set, where it decides who votes."""
+        return (GOLD_SET,) if self.test_sources else ()
+
+    def _gold_items(self, day: date) -> list[str]:
+        if not self.test_sources or not self.lake.has(GOLD_SET, day):
+            return []
+        return list(in_force(self.frame(GOLD_SET, day), day)["item_id"])
+
+    def _once(self, name: str, tables: Sequence[Table], day: date, make: Callable[[], pa.Table]) -> pa.Table:
         """What `make` gives, remembered as long as the partitions it rests on stay the same files.
 
         Every asset of a run reads the same state; what is remembered is bounded by `MOST_REMEMBERED` bytes.
         """
-        rests_on = tuple((str(f), f.stat().st_mtime_ns) for f in self.lake.files(table, day))
+        rests_on = tuple((str(f), f.stat().st_mtime_ns) for table in tables for f in self.lake.files(table, day))
         known = self._memory.get((name, day))
         if known is not None and known[0] == rests_on:
             return known[1]
@@ -102,10 +137,14 @@ class Desk:
         return self.frame(table, day - timedelta(days=1))
 
     def known_before(self, day: date) -> Known:
-        """What ingestion of `day` knows: the partitions of the days before it, and the roster."""
-        eve = day - timedelta(days=1)
+        """What ingestion of `day` knows: the partitions of the days before it, the roster, and what was sent."""
+        eve, people = day - timedelta(days=1), self.people
         return Known(
-            self.lake.files(ANNOTATION_EVENTS, eve), self.lake.files(ITEMS, eve), tuple(self.people["annotator_id"])
+            self.lake.files(ANNOTATION_EVENTS, eve),
+            self.lake.files(ITEMS, eve),
+            tuple(people["annotator_id"]),
+            tuple(people.loc[people["role"] == "adjudicator", "annotator_id"]),
+            sent_files(self.folder, self.project.project, day),
         )
 
     def require_days_before(self, day: date) -> None:
@@ -142,7 +181,7 @@ class Desk:
         """
         conformed = table.conform(rows)
         labels = self.project.labels
-        broken = broken_contract(table, conformed, labels.classes if labels.has_consensus else ())
+        broken = broken_contract(table, conformed, labels.meaning if labels.has_consensus else ())
         if broken:
             raise ContractError(table.name, broken)
         return self.lake.write(table, day, conformed, part)

@@ -23,22 +23,32 @@ from label_pipeline.contracts.tables import (
 from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
 from label_pipeline.kpis.kpi import Kpi
 from label_pipeline.orchestration.desk import Desk
-from label_pipeline.publish.acceptance import GateResult, Verdict
+from label_pipeline.publish.verdict import GateResult, Verdict
 from label_pipeline.report.data import KpiText, ReportData, Unit
 from label_pipeline.report.figures import NIGHTS
+from label_pipeline.report.items import Look
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 LARGEST_PICTURE = 200_000  # bytes; a report shows a few dozen
-COUNTED = ("annotations", "items", "annotators", "annotations a day", "annotations in 7 days", "items a day", "days")
+COUNTED = (
+    "annotations",
+    "items",
+    "annotators",
+    "gaps",
+    "annotations a day",
+    "annotations in 7 days",
+    "items a day",
+    "days",
+)
 
 
 def verdict_of(desk: Desk, day: date) -> Verdict:
     """The verdict on a day's candidate, as the gates' table holds it."""
     rows = desk.lake.read(GATES, day).to_pylist()
-    results = [GateResult(**{"name" if k == "gate" else k: v for k, v in row.items()}) for row in rows]
-    return Verdict(all(r.passed or r.severity == "warn" for r in results), results)
+    named: list[dict[str, Any]] = [r | {"name": r["gate"], "overridden": r["overridden"] or ""} for r in rows]
+    return Verdict.of([GateResult(**{k: v for k, v in r.items() if k != "gate"}) for r in named])
 
 
 def report_data(desk: Desk, day: date, accepted: Mapping[date, str]) -> ReportData:
@@ -65,7 +75,7 @@ def report_data(desk: Desk, day: date, accepted: Mapping[date, str]) -> ReportDa
         version=accepted.get(day),
         latest=accepted[max(accepted)] if accepted else None,
         previous=read(CONSENSUS_LABELS, day - timedelta(days=1)) if day > project.start else None,
-        kpi_texts={name: _kpi_text(k) for name, k in CATALOGUE.items()},
+        kpi_texts=kpi_texts(),
         payloads=partial(_payloads, items),
         picture=partial(_picture, desk, items),
         text_field=project.items.text or "",
@@ -73,11 +83,16 @@ def report_data(desk: Desk, day: date, accepted: Mapping[date, str]) -> ReportDa
     )
 
 
+def kpi_texts() -> dict[str, KpiText]:
+    """How every KPI is shown, in the order of the definitions."""
+    return {name: _kpi_text(kpi) for name, kpi in CATALOGUE.items()}
+
+
 def _kpi_text(kpi: Kpi) -> KpiText:
-    units: dict[str, Unit] = {"share": "share", "seconds": "seconds", "hours": "hours"}
+    units: dict[str, Unit] = {"share": "share", "difference of shares": "points", "hours": "hours"}
     unit = units.get(kpi.unit, "count" if kpi.unit in COUNTED else "number")
     better = "" if kpi.better == "neither" else kpi.better
-    return KpiText(kpi.name.replace("_", " ").capitalize(), unit, kpi.meaning, better)
+    return KpiText(kpi.name.replace("_", " ").capitalize(), unit, kpi.meaning, better, kpi.no_data)
 
 
 def _history(desk: Desk, day: date) -> pa.Table:
@@ -91,6 +106,12 @@ def _history(desk: Desk, day: date) -> pa.Table:
         rows = rows.filter(pc.equal(rows["dimension"], "all"))
         parts.append(rows.append_column("day", pa.array([past] * len(rows), pa.date32())))
     return pa.concat_tables(parts)
+
+
+def look(desk: Desk, items: pa.Table) -> Look:
+    """How `items` of a project are looked at."""
+    fields = desk.project.items
+    return Look(partial(_payloads, items), partial(_picture, desk, items), fields.text or "", fields.image or "")
 
 
 def _payloads(items: pa.Table, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

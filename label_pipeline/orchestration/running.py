@@ -50,7 +50,7 @@ def require_idle(instance: dg.DagsterInstance, project: str) -> list[str]:
 def end_killed_runs(instance: dg.DagsterInstance) -> list[str]:
     """Fail every run whose process is gone and give its pool slots back; returns the ids of the runs."""
     storage = instance.event_log_storage
-    killed = [run for run in instance.get_runs(dg.RunsFilter(statuses=ON)) if _gone(instance, run)]
+    killed = killed_runs_of(instance)
     for run in killed:
         instance.report_run_failed(run, "The process of this run is gone: it was killed, or the machine went down.")
     for run_id in sorted(storage.get_concurrency_run_ids()):
@@ -58,6 +58,11 @@ def end_killed_runs(instance: dg.DagsterInstance) -> list[str]:
         if holder is None or (holder.is_finished and _gone(instance, holder)):
             storage.free_concurrency_slots_for_run(run_id)
     return [run.run_id for run in killed]
+
+
+def killed_runs_of(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that count as running though their process is gone."""
+    return [run for run in instance.get_runs(dg.RunsFilter(statuses=ON)) if _gone(instance, run)]
 
 
 @dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)

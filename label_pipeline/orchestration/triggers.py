@@ -5,7 +5,7 @@ missed, so nothing is skipped and no day runs before the one it rests on.
 """
 
 import hashlib
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
@@ -15,8 +15,10 @@ from label_pipeline.clock import last_night, now
 from label_pipeline.contracts.tables import LANDINGS
 from label_pipeline.kept import last_table
 from label_pipeline.landing import landed_days, project_files
+from label_pipeline.orchestration.assets_pull import ASKED
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import partitions
+from label_pipeline.pull import pulled_sources
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -31,9 +33,7 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     return {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
 
 
-def nightly_job(
-    desk: Desk, assets: Sequence[dg.AssetsDefinition], hooks: Set[dg.HookDefinition] = frozenset()
-) -> UnresolvedAssetJobDefinition:
+def nightly_job(desk: Desk, assets: Sequence[dg.AssetsDefinition]) -> UnresolvedAssetJobDefinition:
     """All assets of a project in one run, one after another in one process."""
     return dg.define_asset_job(
         job_name(desk.project.project),
@@ -42,7 +42,6 @@ def nightly_job(
         executor_def=dg.in_process_executor,
         description=f"The night of project {desk.project.project}: landing to published.",
         tags={"project": desk.project.project},
-        hooks=hooks or None,
     )
 
 
@@ -56,8 +55,9 @@ def first_missing(desk: Desk) -> date:
 
 
 def nightly_schedule(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
-    """Runs last night and every night before it that was missed."""
+    """Runs last night and every night before it that was missed, after a pull where the project has one."""
     project = desk.project
+    asked = ASKED if pulled_sources(project) else {}
 
     @dg.schedule(
         name=f"{job_name(project.project)}__schedule",
@@ -74,7 +74,7 @@ def nightly_schedule(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.Schedu
         first = min(first_missing(desk), last)
         if project.end and tick > project.end + timedelta(days=1) and first_missing(desk) > project.end:
             return dg.SkipReason(f"project {project.project} ended on {project.end}, and all its days were run")
-        return dg.RunRequest(run_key=f"{project.project}-{tick}", tags=range_tags(first, last))
+        return dg.RunRequest(run_key=f"{project.project}-{tick}", tags=range_tags(first, last) | asked)
 
     return nightly
 

@@ -21,15 +21,13 @@ SHORTEST_KEY = 16
 def key() -> bytes:
     """The pseudonym key: `LABEL_PIPELINE_KEY`, else the file `LABEL_PIPELINE_KEY_FILE`, made on first use.
 
-    The file's default is `~/.config/label-pipeline/pseudonym.key`.
-
     Raises:
         UserError: the key is too short, or others may read its file.
     """
     given = os.environ.get("LABEL_PIPELINE_KEY")
     if given:
         return _long_enough(given.encode(), "LABEL_PIPELINE_KEY")
-    path = Path(os.environ.get("LABEL_PIPELINE_KEY_FILE") or Path.home() / ".config/label-pipeline/pseudonym.key")
+    path = key_file()
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -41,6 +39,11 @@ def key() -> bytes:
     if path.stat().st_mode & 0o077:
         raise UserError("others may read the pseudonym key", where=path.name, do=f"Run: chmod 600 {path}")
     return _long_enough(path.read_bytes().strip(), path.name)
+
+
+def key_file() -> Path:
+    """Where the key is kept where the environment does not hold it itself."""
+    return Path(os.environ.get("LABEL_PIPELINE_KEY_FILE") or Path.home() / ".config/label-pipeline/pseudonym.key")
 
 
 def _long_enough(value: bytes, where: str) -> bytes:

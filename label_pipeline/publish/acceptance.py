@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from label_pipeline.gold.life import in_force
 from label_pipeline.publish.profile import TOTALS, Profile
+from label_pipeline.publish.verdict import GateResult, Severity, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Severity = Literal["block", "warn"]
 
 STATUSES = {"met", "missed", "unsure", "no data", "no target", "withheld"}
 """What a KPI's status may be."""
@@ -42,7 +41,8 @@ class Policy:
     max_issue_share: float = 0.25
     max_quarantined: float = 0.2
     min_gold_per_class: int = 1
-    missing_class: Severity = "warn"
+    max_held_back: float = 0.1
+    missing_class: Severity = "block"
     budget: int | None = None
     kpis: Mapping[str, Severity] = field(default_factory=dict)
 
@@ -59,30 +59,6 @@ class Gate:
     expected: str
     do: str
     kpi: str = ""
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """What a gate saw. `words` says which number to look at and, when it failed, what to do."""
-
-    name: str
-    severity: Severity
-    passed: bool
-    observed: str
-    expected: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The candidate is accepted when no blocking gate failed."""
-
-    accepted: bool
-    results: list[GateResult]
-
-    def failed(self, severity: Severity) -> list[GateResult]:
-        """The failed gates of one severity."""
-        return [r for r in self.results if not r.passed and r.severity == severity]
 
 
 def gates(policy: Policy) -> list[Gate]:
@@ -119,6 +95,10 @@ def _candidate_gates(policy: Policy) -> Iterator[Gate]:
             "See rows per class: label more items of the rarest class.",
         )  # fmt: skip
     yield _total(
+        "held_back", "warn", "held_back_share", None, policy.max_held_back,
+        "See splits for what each is near: an upload that holds the gold items again under other ids looks like this.",
+    )  # fmt: skip
+    yield _total(
         "issues", "warn", "issue_share", None, policy.max_issue_share,
         "Look at the label issues: one pair of classes or one annotator often explains most of them.",
     )  # fmt: skip
@@ -130,6 +110,7 @@ def _integrity_gates(policy: Policy) -> Iterator[Gate]:
     yield _total("labels", "block", "unlabelled_rows", None, 0, rebuild)
     yield _total("items_once", "block", "repeated_items", None, 0, rebuild)
     yield _total("gold_leak", "block", "gold_leak", None, 0, rebuild)
+    yield _total("split_leak", "block", "split_leak", None, 0, rebuild)
     yield _total("gold_truth", "block", "false_gold", None, 0, rebuild)
     yield _total(
         "count_equation", "block", "unaccounted", None, 0,
@@ -213,14 +194,16 @@ def judge(
         "kpis": _kpi_frame(kpis, policy),
     }
     results: dict[str, GateResult] = {}
+    validations: dict[str, Any] = {}
     every = gates(policy)
     for table, frame in frames.items():
         asked = [gate for gate in every if gate.table == table]
         if asked:
-            found = zip(asked, _validate(frame.reset_index(drop=True), asked), strict=True)
-            results |= {gate.name: _result(gate, frame.reset_index(drop=True), outcome) for gate, outcome in found}
-    ordered = [results[gate.name] for gate in every]
-    return Verdict(all(r.passed or r.severity == "warn" for r in ordered), ordered)
+            rows = frame.reset_index(drop=True)
+            validations[table] = _validate(table, rows, asked)
+            found = zip(asked, _outcomes(validations[table], asked), strict=True)
+            results |= {gate.name: _result(gate, rows, outcome) for gate, outcome in found}
+    return Verdict.of([results[gate.name] for gate in every], validations)
 
 
 def _gold_frame(gold: pd.DataFrame, policy: Policy, day: date) -> pd.DataFrame:
@@ -254,18 +237,23 @@ def _batches() -> Any:
     return source.add_dataframe_asset("table").add_batch_definition_whole_dataframe("whole")
 
 
-def _validate(frame: pd.DataFrame, asked: Sequence[Gate]) -> list[dict[str, Any]]:
-    """The outcome of each gate on one frame."""
+def _validate(table: str, frame: pd.DataFrame, asked: Sequence[Gate]) -> Any:
+    """Great Expectations' result on one frame; each expectation's notes say what to do when it fails."""
     batches = _batches()
     import great_expectations as gx
     import great_expectations.expectations as gxe
 
-    suite = gx.ExpectationSuite(name="gates")
+    suite = gx.ExpectationSuite(name=table)
     for gate in asked:
         severity = "critical" if gate.severity == "block" else "warning"
         expectation = getattr(gxe, gate.expectation)
-        suite.add_expectation(expectation(**gate.arguments, severity=severity, meta={"gate": gate.name}))
-    validated = batches.get_batch(batch_parameters={"dataframe": frame}).validate(suite, result_format="BASIC")
+        about = {"meta": {"gate": gate.name}, "notes": f"{gate.name}: {gate.do}"}
+        suite.add_expectation(expectation(**gate.arguments, severity=severity, **about))
+    return batches.get_batch(batch_parameters={"dataframe": frame}).validate(suite, result_format="BASIC")
+
+
+def _outcomes(validated: Any, asked: Sequence[Gate]) -> list[dict[str, Any]]:
+    """The outcome of each gate."""
     outcomes = {r.expectation_config.meta["gate"]: r for r in validated.results}
     broken = [r for r in validated.results if r.exception_info.get("raised_exception")]
     if broken:

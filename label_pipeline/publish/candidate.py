@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from label_pipeline.gold.life import in_force
-from label_pipeline.publish.split import Splits, assign, gold_split
+from label_pipeline.publish.placement import placement
+from label_pipeline.publish.split import Splits, gold_split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,9 +35,12 @@ COLUMNS = {
     "label_quality": "how likely the label is right by a model that has not seen it, 0 to 1; empty without a model",
     "is_issue": "confident learning finds the label wrong",
     "status": "open, accepted, disputed, adjudicated or gold",
-    "split": "fixed by a hash of item_id; evaluation gold has its own split",
+    "split": "where the item belongs for good; evaluation gold has its own split",
 }
 """The set's own columns and their meaning; the declared item fields stand after `item_id`."""
+
+VOTED = ("label", "probabilities", "confidence", "agreement", "n_annotations", "status")
+AT_ONCE = 4096  # payloads
 
 
 def evaluation_truth(gold: pa.Table, day: date) -> pa.Table:
@@ -48,11 +52,53 @@ def evaluation_truth(gold: pa.Table, day: date) -> pa.Table:
     return pa.table({name: pa.array(settled[name], pa.string()) for name in ("item_id", "label")})
 
 
+def learnable(consensus: pa.Table, truth: pa.Table, statuses: Sequence[str] = INCLUDED) -> pa.Array:
+    """The ids, in order, of the items that may be learnt from: labelled, of one of `statuses`, no evaluation gold."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    included = pc.is_in(consensus["status"], pa.array(statuses, pa.string()))
+    labelled = pc.and_(included, pc.is_valid(consensus["label"]))
+    ids = _values(consensus["item_id"].filter(pc.and_not(labelled, pc.is_in(consensus["item_id"], truth["item_id"]))))
+    return ids.take(pc.array_sort_indices(ids))
+
+
+def place(
+    consensus: pa.Table,
+    items: pa.Table,
+    issues: pa.Table,
+    gold: pa.Table,
+    previous: pa.Table,
+    *,
+    splits: Splits,
+    day: date,
+    group: str | None = None,
+    include_statuses: Sequence[str] = INCLUDED,
+) -> pa.Table:
+    """The table splits as of `day`: see `placement` for its rule, and `candidate` for the tables.
+
+    `previous` is the table of the day before; items with an equal value in the declared field `group` stay together.
+    """
+    truth = evaluation_truth(gold, day)
+    ids = learnable(consensus, truth, include_statuses)
+    groups = None if group is None else _parsed(_rows(items, ids, "payload")["payload"], [group])[0]
+    return placement(
+        ids,
+        _values(truth["item_id"]),
+        known=_values(consensus["item_id"]),
+        duplicates=issues,
+        groups=groups,
+        previous=previous,
+        splits=splits,
+    )
+
+
 def candidate(
     consensus: pa.Table,
     items: pa.Table,
     issues: pa.Table,
     gold: pa.Table,
+    placed: pa.Table,
     *,
     classes: Sequence[str],
     splits: Splits,
@@ -62,11 +108,11 @@ def candidate(
 ) -> pa.Table:
     """The training set as of `day`, one row an item, sorted by item_id, with the columns of `COLUMNS`.
 
-    Takes the tables consensus_labels, items (the newest version of each item), label_issues and gold_set.
-    Evaluation gold in force is in the split declared `gold` with the truth as its label, and nowhere else;
-    without such a split it is held back. Other items enter when they have a label and one of
-    `include_statuses`. `fields` become columns (numbers, text, flags or lists by what they hold, else their
-    JSON text); one that bears the name of an own column is called `item_<name>`.
+    Takes the tables consensus_labels, items (the newest version of each item), label_issues, gold_set, and splits as
+    from `place`. Evaluation gold in force is in the split declared `gold` with the truth as its label, and nowhere
+    else; without such a split it is held back. Other items enter when they have a label and one of
+    `include_statuses` and are not held back in `placed`. `fields` become columns (numbers, text, flags or lists by
+    what they hold, else their JSON text); one that bears the name of an own column is called `item_<name>`.
 
     `sample_weight` is max(0, (K·confidence - 1) / (K - 1)) for K classes, the factor by which symmetric label
     noise shrinks a loss's signal (Natarajan et al. 2013), times `label_quality` where the label is an issue.
@@ -76,18 +122,18 @@ def candidate(
 
     truth = evaluation_truth(gold, day)
     test = gold_split(splits)
-    included = pc.is_in(consensus["status"], pa.array(include_statuses, pa.string()))
-    held_back = pc.is_in(consensus["item_id"], _values(truth["item_id"]))
-    learnable = pc.and_not(pc.and_(included, pc.is_valid(consensus["label"])), held_back)
-    ids = _values(consensus["item_id"].filter(learnable))
+    ids = learnable(consensus, truth, include_statuses)
+    here = _rows(placed, ids, "split", "held_back")
+    ids = ids.filter(_values(pc.and_(pc.is_valid(here["split"]), pc.is_null(here["held_back"]))))
     if test:
         known = pa.concat_arrays([_values(consensus["item_id"]), _values(items["item_id"])])
         ids = pa.concat_arrays([ids, _values(truth["item_id"].filter(pc.is_in(truth["item_id"], known)))])
     ids = ids.take(pc.array_sort_indices(ids))
 
-    voted = _rows(consensus, ids)
-    noise = _rows(issues, ids)
-    true_label = _rows(truth, ids)["label"]
+    own_split = _rows(placed, ids, "split")["split"]
+    voted = _rows(consensus, ids, *VOTED)
+    noise = _rows(issues, ids, "given_label", "label_quality", "is_issue")
+    true_label = _rows(truth, ids, "label")["label"]
     is_test = pc.is_valid(true_label)
     label = pc.if_else(is_test, true_label, voted["label"])
     confidence = pc.if_else(is_test, 1.0, voted["confidence"])
@@ -97,7 +143,7 @@ def candidate(
     is_issue = pc.and_(scored, pc.fill_null(noise["is_issue"], False))
     columns = {
         "item_id": ids,
-        **_payload(_rows(items, ids)["payload"], fields),
+        **_payload(_rows(items, ids, "payload")["payload"], fields),
         "label": label,
         "probabilities": _certain_where(is_test, label, voted["probabilities"], classes),
         "confidence": confidence,
@@ -107,7 +153,7 @@ def candidate(
         "label_quality": quality,
         "is_issue": is_issue,
         "status": pc.if_else(is_test, "gold", voted["status"]),
-        "split": pc.if_else(is_test, test or "", pa.array(assign(ids.to_pylist(), splits), pa.string())),
+        "split": pc.if_else(is_test, test or "", own_split),
     }
     return pa.table(columns)
 
@@ -116,11 +162,11 @@ def _values(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks()
 
 
-def _rows(table: pa.Table, ids: pa.Array) -> pa.Table:
+def _rows(table: pa.Table, ids: pa.Array, *columns: str) -> pa.Table:
     """The rows of `table` for `ids`, in their order; all empty where an id is unknown."""
     import pyarrow.compute as pc
 
-    return table.take(pc.index_in(ids, _values(table["item_id"])))
+    return table.select(columns).take(pc.index_in(ids, _values(table["item_id"])))
 
 
 def _weights(confidence: Any, quality: Any, is_issue: Any, k: int) -> npt.NDArray[np.float64]:
@@ -139,22 +185,28 @@ def _certain_where(certain: Any, label: Any, probabilities: Any, classes: Sequen
     import pyarrow.compute as pc
 
     one_hot = pa.array(np.eye(len(classes)).tolist(), pa.list_(pa.float64()))
-    sure = pc.take(one_hot, pc.index_in(label, pa.array(classes, pa.string())))
-    # if_else knows no lists: both are laid end to end and each row picks its own.
-    both = pa.concat_arrays([_values(sure), _values(probabilities.cast(one_hot.type))])
-    here = np.arange(len(label))
-    return both.take(pa.array(np.where(certain.to_numpy().astype(bool), here, here + len(label))))
+    # if_else knows no lists: what a certain label looks like is laid behind all rows, and each row picks its own.
+    both = pa.concat_arrays([_values(probabilities.cast(one_hot.type)), one_hot])
+    sure = pc.add(pc.index_in(label, pa.array(classes, pa.string())), len(label))
+    return both.take(_values(pc.if_else(certain, sure, pa.array(np.arange(len(label)), pa.int32()))))
 
 
 def _payload(payload: pa.ChunkedArray, fields: Sequence[str]) -> dict[str, Any]:
     """The declared fields of each item as columns."""
-    columns: list[list[Any]] = [[] for _ in fields]
-    for text in payload.to_pylist():
-        row = json.loads(text) if text else {}
-        for name, column in zip(fields, columns, strict=True):
-            column.append(row.get(name))
     names = [f"item_{name}" if name in COLUMNS else name for name in fields]
-    return {name: _typed(column) for name, column in zip(names, columns, strict=True)}
+    return {name: _typed(column) for name, column in zip(names, _parsed(payload, fields), strict=True)}
+
+
+def _parsed(payload: pa.ChunkedArray, fields: Sequence[str]) -> list[list[Any]]:
+    """The values of each of `fields`, one a payload; None where it is absent."""
+    columns: list[list[Any]] = [[] for _ in fields]
+    for start in range(0, len(payload) if fields else 0, AT_ONCE):
+        # One call for many payloads: calls would cost more than parsing.
+        texts = payload.slice(start, AT_ONCE).to_pylist()
+        rows = json.loads(f"[{','.join(text or '{}' for text in texts)}]")
+        for name, column in zip(fields, columns, strict=True):
+            column += [row.get(name) for row in rows]
+    return columns
 
 
 def _typed(values: list[Any]) -> Any:

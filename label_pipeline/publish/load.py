@@ -5,7 +5,6 @@ Light to import: neither Dagster nor Great Expectations nor cleanlab; Arrow and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,7 +13,7 @@ from label_pipeline import clock
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.publish import manifest as manifests
-from label_pipeline.publish.require import unmet
+from label_pipeline.publish.require import Requirements, unmet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,17 +57,19 @@ class TrainingSet:
 
 def load_training_set(
     project: str,
-    version: str = "latest",
+    version: str = manifests.LATEST_VERSION,
     data: str | Path | None = None,
-    require: Iterable[str] = (),
+    require: Requirements = (),
 ) -> TrainingSet:
     """A published version of a project's training set, every file checked against its checksum.
 
     `version` is a version's name or `latest`; `data` the data folder (else LABEL_PIPELINE_DATA, else `data`).
-    `require` are expressions such as `label_accuracy.ci_low>=0.9`, `coverage>=0.8`, `age_days<=2`; see
-    `label_pipeline.publish.require.numbers` for what may be asked.
+    `require` are expressions such as `label_accuracy.ci_low>=0.9`, `profile.coverage>=0.8`, `age_days<=2`, or a
+    mapping like `{"label_accuracy.ci_low": ">=0.9", "age_days": "<=2"}`; see `label_pipeline.publish.require.numbers`
+    for what may be asked. Ages are counted in UTC.
 
-    Raises UserError when the version does not exist, was damaged or changed, or does not meet `require`.
+    Raises UnfitError when nothing was published, or the version was damaged or changed, or does not meet `require`; and
+    UserError when the project, the version or a requirement is no such thing.
     """
     folder = DataFolder.choose(data).published(project)
     if not folder.is_dir():
@@ -78,23 +79,23 @@ def load_training_set(
             where=str(folder),
             do=nearest(project, known) or "Run the nightly job, or set `data` to the right data folder.",
         )
-    name = manifests.latest(folder) if version == "latest" else version
+    name = manifests.latest(folder) if version == manifests.LATEST_VERSION else version
     if name is None:
-        raise UserError(
+        raise manifests.UnfitError(
             "no night was good enough to publish yet",
             where=str(folder / manifests.LATEST),
             do="See the newest file in rejected/ for what failed, or name a version.",
         )
     if not manifests.NAME.fullmatch(name):
-        known = ["latest", *manifests.versions(folder)]
+        known = [manifests.LATEST_VERSION, *manifests.versions(folder)]
         raise UserError(f"'{version}' is not a version", where=str(folder), do=nearest(version, known))
     manifest = manifests.read(folder / name)
     manifests.verify(folder / name, manifest)
     failed = unmet(manifest, require, clock.today("UTC"))
     if failed:
-        raise UserError(
+        raise manifests.UnfitError(
             f"version {name} does not meet what is required: " + "; ".join(failed),
             where=str(folder),
-            do="See the night's report, load an older version by name, or ask for less.",
+            do="See the night's report, name an older version, or ask for less.",
         )
     return TrainingSet(folder / name, manifest)

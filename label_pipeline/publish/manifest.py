@@ -22,9 +22,16 @@ FORMAT = 1
 
 MANIFEST = "manifest.json"
 LATEST = "LATEST"
+LATEST_VERSION = "latest"
+"""What stands for whatever version LATEST names."""
+
 NAME = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{8}")
 
 Manifest = dict[str, Any]
+
+
+class UnfitError(UserError):
+    """There is no version to train on: none was published, it was damaged, or it does not meet what was asked."""
 
 
 def dump(facts: Mapping[str, Any]) -> str:
@@ -68,7 +75,7 @@ def latest(folder: Path) -> str | None:
 def read(path: Path) -> Manifest:
     """The manifest of the version in `path`, proven to be the one its folder is named after.
 
-    Raises UserError when it is missing, is no manifest of a format this code reads, was changed, or belongs to
+    Raises UnfitError when it is missing, is no manifest of a format this code reads, was changed, or belongs to
     another version.
     """
     file = path / MANIFEST
@@ -76,17 +83,17 @@ def read(path: Path) -> Manifest:
         manifest = json.loads(file.read_text(encoding="utf-8"))
         named = (manifest["format"], manifest["version"], name_of(manifest))
     except FileNotFoundError:
-        raise UserError(f"version {path.name} is not there", where=str(path), do=_others(path)) from None
+        raise UnfitError(f"version {path.name} is not there", where=str(path), do=_others(path)) from None
     except (ValueError, KeyError, TypeError):
-        raise UserError("the manifest cannot be read", where=str(file), do=_REBUILD) from None
+        raise UnfitError("the manifest cannot be read", where=str(file), do=_REBUILD) from None
     if named[0] != FORMAT:
-        raise UserError(
+        raise UnfitError(
             f"the manifest has format {named[0]}, this code reads {FORMAT}",
             where=str(file),
             do="Update label-pipeline.",
         )
     if {named[1], named[2]} != {path.name}:
-        raise UserError(
+        raise UnfitError(
             f"the manifest says {named[1]}, its content is {named[2]}",
             where=str(file),
             rule="a version is named after its manifest's content",
@@ -104,10 +111,10 @@ def _others(path: Path) -> str:
 
 
 def verify(path: Path, manifest: Manifest) -> None:
-    """Hash every file of the version in `path`; raises UserError naming the first that is missing or changed."""
+    """Hash every file of the version in `path`; raises UnfitError naming the first that is missing or changed."""
     for name, facts in manifest["files"].items():
         file = path / name
         if not file.is_file():
-            raise UserError("the file is missing", where=str(file), do=_REBUILD)
+            raise UnfitError("the file is missing", where=str(file), do=_REBUILD)
         if file.stat().st_size != facts["bytes"] or files.sha256(file) != facts["sha256"]:
-            raise UserError("the file is not the one that was published", where=str(file), rule="sha256", do=_REBUILD)
+            raise UnfitError("the file is not the one that was published", where=str(file), rule="sha256", do=_REBUILD)

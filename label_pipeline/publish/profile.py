@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from label_pipeline.label_meaning import Meaning
 from label_pipeline.publish.candidate import evaluation_truth
 from label_pipeline.publish.split import Splits, gold_split, shares_of
+from label_pipeline.publish.typed import by_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +50,10 @@ TOTALS = {
     "unlabelled_rows": "rows without a label of the project",
     "repeated_items": "rows beyond the first of an item",
     "evaluation_gold": "evaluation gold items in force",
-    "gold_leak": "evaluation gold items outside the gold split",
+    "held_back": "labelled items left out because of near duplicates or their group",
+    "held_back_share": "held_back / (held_back + learning rows)",
+    "gold_leak": "learning rows that are evaluation gold or near duplicates of it",
+    "split_leak": "sets of near duplicates with learning rows in more than one split",
     "false_gold": "rows of the gold split that are not evaluation gold or bear another label than its truth",
     "landed": "answers landed tonight",
     "quarantined_share": "quarantined / landed",
@@ -60,13 +65,19 @@ def profile(
     table: pa.Table,
     *,
     consensus: pa.Table,
+    issues: pa.Table,
+    placed: pa.Table,
     gold: pa.Table,
     landings: pa.Table,
     classes: Sequence[str],
     splits: Splits,
     day: date,
+    meaning: Meaning | None = None,
 ) -> Profile:
-    """What there is in a candidate, beside the tables it was made of. `landings` are tonight's files."""
+    """What there is in a candidate, beside the tables it was made of. `landings` are tonight's files.
+
+    `placed` is the table splits of the day, `issues` label_issues, whose near duplicates are counted once more here.
+    """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -79,11 +90,14 @@ def profile(
     known = pa.chunked_array([*consensus["item_id"].chunks, *table["item_id"].chunks], pa.string())
     items, labelled = pc.count_distinct(known).as_py(), len(consensus) - consensus["label"].null_count
     trained_on = items - _count(pc.is_in(truth["item_id"], known.combine_chunks()))
-    per_class = _per_class(table, learning, classes, splits)
+    meaning = meaning or Meaning(tuple(classes))
+    per_class = _per_class(by_class(table, meaning), by_class(learning, meaning), classes, splits, len(learning))
     balance = pc.subtract(
         landings["landed"], pc.add(pc.add(landings["accepted"], landings["quarantined"]), landings["duplicates"])
     )
     landed = pc.sum(landings["landed"]).as_py() or 0
+    held_back = len(placed) - placed["held_back"].null_count
+    gold_leak, split_leak = _leaks(learning, issues, truth)
     totals = {
         "items": items,
         "labelled": labelled,
@@ -96,20 +110,40 @@ def profile(
             - set(pc.unique(table["split"]).to_pylist())
         ),
         "missing_classes": int((per_class["learning_rows"] == 0).sum()),
-        "min_class_share": _share(per_class["learning_rows"].min(), len(learning)),
+        "min_class_share": _share(min(per_class["learning_rows"], default=0), len(learning)),
         "mean_confidence": pc.mean(learning["confidence"]).as_py() or 0.0,
         "issue_share": _share(_count(learning["is_issue"]), len(learning)),
-        "max_sum_error": _max_sum_error(table["probabilities"], len(classes)),
-        "unlabelled_rows": len(table) - _count(pc.is_in(table["label"], pa.array(classes, pa.string()))),
+        "max_sum_error": _max_sum_error(table["probabilities"], len(classes)) if meaning.one_class else 0.0,
+        "unlabelled_rows": len(table)
+        - _count(pc.is_in(table["label"], pa.array(_labels(table, meaning), pa.string()))),
         "repeated_items": len(table) - pc.count_distinct(table["item_id"]).as_py(),
         "evaluation_gold": len(truth),
-        "gold_leak": _count(pc.is_in(learning["item_id"], truth["item_id"].combine_chunks())),
+        "held_back": held_back,
+        "held_back_share": _share(held_back, held_back + len(learning)),
+        "gold_leak": gold_leak,
+        "split_leak": split_leak,
         "false_gold": _count(pc.and_(in_test, pc.invert(true_gold))),
         "landed": landed,
         "quarantined_share": _share(pc.sum(landings["quarantined"]).as_py() or 0, landed),
         "unaccounted": pc.sum(pc.abs(balance)).as_py() or 0,
     }
     return Profile(pd.DataFrame([totals]), per_class)
+
+
+def _leaks(learning: pa.Table, issues: pa.Table, truth: pa.Table) -> tuple[int, int]:
+    """Learning rows that are, or are near, evaluation gold; sets of near duplicates that are in more than one split."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    gold = truth["item_id"].combine_chunks()
+    twins = issues.select(["item_id", "duplicate_set"]).filter(pc.is_valid(issues["duplicate_set"]))
+    near = twins["duplicate_set"].filter(pc.is_in(twins["item_id"], gold)).combine_chunks()
+    at = pc.index_in(learning["item_id"].combine_chunks(), twins["item_id"].combine_chunks())
+    number = twins["duplicate_set"].combine_chunks().take(at)
+    leaking = pc.or_(pc.is_in(learning["item_id"], gold), pc.and_(pc.is_valid(number), pc.is_in(number, near)))
+    rows = pa.table({"number": number, "split": learning["split"]}).filter(pc.is_valid(number))
+    spread = rows.group_by("number").aggregate([("split", "count_distinct")])
+    return _count(leaking), _count(pc.greater(spread["split_count_distinct"], 1))
 
 
 def _count(mask: Any) -> int:
@@ -122,7 +156,12 @@ def _share(part: float, whole: float) -> float:
     return float(part) / float(whole) if whole else 0.0
 
 
-def _per_class(table: pa.Table, learning: pa.Table, classes: Sequence[str], splits: Splits) -> pd.DataFrame:
+def _labels(table: pa.Table, meaning: Meaning) -> list[str]:
+    """Labels of the project: its classes, or those in the table that are sets or numbers."""
+    return list(meaning.classes) if meaning.one_class else meaning.allowed(table["label"].unique().to_pylist())
+
+
+def _per_class(table: pa.Table, learning: pa.Table, classes: Sequence[str], splits: Splits, n: int) -> pd.DataFrame:
     """Rows, share, rows a split, mean confidence and quality, issues: one row a class, in declared order."""
     import pandas as pd
 
@@ -133,7 +172,7 @@ def _per_class(table: pa.Table, learning: pa.Table, classes: Sequence[str], spli
     rows = figures.size().reindex(index, fill_value=0)
     per_class: pd.DataFrame = frame.assign(
         learning_rows=rows,
-        share=rows / max(len(learning), 1),
+        share=rows / max(n, 1),
         mean_confidence=figures["confidence"].mean().reindex(index, fill_value=0.0),
         mean_label_quality=figures["label_quality"].mean().reindex(index),
         issues=figures["is_issue"].sum().astype("int64").reindex(index, fill_value=0),

@@ -1,7 +1,7 @@
-"""Which split an item belongs to: the one place that hashes item ids for splits.
+"""From a hash to a split: the one place that hashes item ids and group values for splits.
 
-An item's place follows from its id alone, so it never moves when items, annotators or nights are added.
-What may enter a training set stands in `candidate`.
+A key's place follows from the key alone, so it never moves when items, annotators or nights are added. Which key
+decides for an item stands in `placement`; what may enter a training set in `candidate`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,15 @@ def assign(item_ids: Iterable[str], splits: Splits) -> list[str]:
     Shares are relative to each other: 0.8 and 0.1 give eight ninths and one ninth. Raises UserError for
     shares that are no shares.
     """
+    names: list[str] = np.array(list(shares_of(splits)), dtype=object)[codes_of(item_ids, splits)].tolist()
+    return names
+
+
+def codes_of(keys: Iterable[str], splits: Splits) -> npt.NDArray[np.int64]:
+    """The same as positions among the splits given by a share, in declared order."""
     shares = shares_of(splits)
     ends = np.cumsum(list(shares.values())) / sum(shares.values())
-    codes = np.searchsorted(ends[:-1], places(item_ids), side="right")
-    names: list[str] = np.array(list(shares), dtype=object)[codes].tolist()
-    return names
+    return np.searchsorted(ends[:-1], places(keys), side="right").astype(np.int64)
 
 
 def shares_of(splits: Splits) -> dict[str, float]:

@@ -1,31 +1,34 @@
 """Writing versions: a training set appears whole under the name of its content, or not at all.
 
-Also the LATEST pointer and the profile of a rejected candidate. What a manifest means and how it is proven
-stands in `manifest`. Nothing here reads the clock: equal content is an equal name and equal bytes.
+Also what is kept of a rejected candidate. What a manifest means and how it is proven stands in `manifest`, which
+version is in force in `latest`. Nothing here reads the clock: equal content is an equal name and equal bytes.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline import files
 from label_pipeline.errors import UserError
+from label_pipeline.publish import card, croissant, datasheet
 from label_pipeline.publish import manifest as manifests
-from label_pipeline.publish.acceptance import Verdict
 from label_pipeline.publish.candidate import COLUMNS
-from label_pipeline.publish.card import render_card
+from label_pipeline.publish.data_docs import pages
 from label_pipeline.publish.profile import Profile
 from label_pipeline.publish.split import Splits
+from label_pipeline.publish.verdict import Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 REJECTED = "rejected"
+DATA_DOCS = "data_docs"
 
 _ROW_GROUP = 131_072
 
@@ -35,7 +38,9 @@ class Facts:
     """What a manifest tells beside the rows: where they come from and by which rules they were made.
 
     `landings` is the table landings with a column `day`, all files the set rests on; `kpis` the table kpis of
-    the day, of which the overall rows are kept. `license` is an SPDX name or empty.
+    the day, of which the overall rows are kept. `license` is an SPDX name, an address or empty; `sources` has the
+    format of each source, `annotators` how many of each group there are; `answers` are a person's to the datasheet;
+    `model` is what the built-in baseline's card tells, where it gave the probabilities.
     """
 
     project: str
@@ -49,8 +54,16 @@ class Facts:
     guideline_version: str
     landings: pa.Table
     kpis: pa.Table
+    guideline_sha256: str = ""
     consensus_words: str = ""
     license: str = ""
+    group: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    annotators: Mapping[str, int] = field(default_factory=dict)
+    jobs: tuple[str, ...] = ()
+    keep: int = 0
+    answers: Mapping[str, str] = field(default_factory=dict)
+    model: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,35 +97,24 @@ def publish(folder: Path, day: date, table: pa.Table, facts: Facts, profile: Pro
             with files.replacing_folder(path) as place:
                 for file in sorted(Path(beside).iterdir()):
                     file.rename(place / file.name)
-    (folder / REJECTED / f"{day}.json").unlink(missing_ok=True)
+    _forget_rejected(folder, day)
     return Version(path.name, path, manifest, created)
 
 
-def point_latest(folder: Path, version: str) -> bool:
-    """Let LATEST name `version`, unless it already names a version of a later day; returns whether it does now.
-
-    So a re-run of an old day publishes its version and leaves the newest in force. Raises UserError when the
-    version is not there.
-    """
-    if version not in manifests.versions(folder):
-        raise UserError(f"version {version} is not there", where=str(folder), do="Publish it first.")
-    current = manifests.latest(folder)
-    if current and current in manifests.versions(folder) and _day(current) > _day(version):
-        return False
-    files.write_text(folder / manifests.LATEST, version + "\n")
-    return True
-
-
 def reject(folder: Path, day: date, profile: Profile, verdict: Verdict) -> Path:
-    """Keep the profile of a candidate that was not accepted, for people to look at; LATEST stays where it is."""
+    """Keep a rejected candidate's profile and Data Docs for people to look at; LATEST stays where it is."""
     path = folder / REJECTED / f"{day}.json"
     gates = [asdict(result) for result in verdict.results]
+    with files.replacing_folder(folder / REJECTED / str(day)) as place:
+        _write_pages(place, verdict, folder.name, day)
     files.write_text(path, manifests.dump({"day": day, "gates": gates, "profile": profile.facts()}))
     return path
 
 
-def _day(version: str) -> str:
-    return version[:10]
+def _forget_rejected(folder: Path, day: date) -> None:
+    """Take away what was kept of a candidate whose day is accepted now."""
+    (folder / REJECTED / f"{day}.json").unlink(missing_ok=True)
+    shutil.rmtree(folder / REJECTED / str(day), ignore_errors=True)
 
 
 def _is_whole(path: Path) -> bool:
@@ -148,22 +150,65 @@ def _write(place: Path, day: date, table: pa.Table, facts: Facts, profile: Profi
         "code_version": facts.code_version,
         "project_file_sha256": facts.project_file_sha256,
         "guideline_version": facts.guideline_version,
-        "counts": {"rows": len(table), "by_split": counts, "by_status": _value_counts(table["status"])},
+        "guideline_sha256": facts.guideline_sha256,
+        "group": facts.group,
+        "sources": dict(facts.sources),
+        "annotators": dict(facts.annotators),
+        "jobs": list(facts.jobs),
+        "keep": facts.keep,
+        "model": facts.model,
+        "counts": {
+            "rows": len(table),
+            "by_split": counts,
+            "by_status": _value_counts(table["status"]),
+            "empty": {name: table[name].null_count for name in table.column_names},
+        },
         "schema": [_column(field) for field in table.schema],
         "profile": profile.facts(),
         "gates": [asdict(result) for result in verdict.results],
         "kpis": facts.kpis.filter(pc.equal(facts.kpis["dimension"], "all")).to_pylist(),
         "lineage": facts.landings.sort_by([("day", "ascending"), ("landed_file", "ascending")]).to_pylist(),
     }
-    manifest = manifests.plain(manifest)
-    (place / "README.md").write_text(render_card(manifest), encoding="utf-8")
-    manifest["files"] = {
-        file.name: {"bytes": file.stat().st_size, "sha256": files.sha256(file), "rows": counts.get(file.stem)}
-        for file in sorted(place.iterdir())
-    }
+    manifest = manifests.plain(manifest) | {"files": _checksums(place, counts)}
+    _write_documents(place, manifest, facts)
+    _write_pages(place / DATA_DOCS, verdict, facts.project, day)
+    manifest["files"] = _checksums(place, counts)
     manifest["version"] = manifests.name_of(manifest)
     (place / manifests.MANIFEST).write_text(manifests.dump(manifest), encoding="utf-8")
     return manifest
+
+
+def _write_documents(place: Path, manifest: Mapping[str, Any], facts: Facts) -> None:
+    """The files people and dataset tools read: all of them told by the manifest and the datasheet's answers."""
+    documents = {
+        card.FILE: card.render_card(manifest),
+        datasheet.FILE: datasheet.render_datasheet(manifest, facts.answers),
+        croissant.FILE: manifests.dump(croissant.croissant(manifest)),
+    }
+    if facts.model is not None:
+        documents[card.MODEL_FILE] = card.render_model_card(manifest)
+    for name, text in documents.items():
+        (place / name).write_text(text, encoding="utf-8")
+
+
+def _write_pages(place: Path, verdict: Verdict, project: str, day: date) -> None:
+    """Great Expectations' Data Docs of the verdict."""
+    place.mkdir(exist_ok=True)
+    for name, page in pages(verdict.validations, project=project, day=day).items():
+        (place / name).write_text(page, encoding="utf-8")
+
+
+def _checksums(place: Path, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Every file below `place`: bytes, checksum, and rows where it has any."""
+    return {
+        file.relative_to(place).as_posix(): {
+            "bytes": file.stat().st_size,
+            "sha256": files.sha256(file),
+            "rows": counts.get(file.stem) if file.suffix == ".parquet" else None,
+        }
+        for file in sorted(place.rglob("*"))
+        if file.is_file()
+    }
 
 
 def _value_counts(column: Any) -> dict[str, int]:

@@ -4,6 +4,6 @@
 from the files themselves, and `run` puts the three together. How the files are read is `sources.label_studio`'s.
 """
 
-from label_pipeline.pull.run import Pulled, pull_source
+from label_pipeline.pull.run import Pulled, pull_source, pulled_sources, said
 
-__all__ = ["Pulled", "pull_source"]
+__all__ = ["Pulled", "pull_source", "pulled_sources", "said"]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from label_pipeline.clock import today
 from label_pipeline.errors import UserError
@@ -37,10 +37,22 @@ class Pulled:
     deleted: int
 
 
+def pulled_sources(project: Project) -> list[str]:
+    """The sources that are pulled."""
+    return [name for name, source in project.sources.items() if source.pull is not None]
+
+
 def pull_source(
-    folder: DataFolder, project: Project, name: str, *, pause: Callable[[float], None] = time.sleep
+    folder: DataFolder,
+    project: Project,
+    name: str,
+    *,
+    day: date | None = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Pulled:
-    """Land what changed in one source's Label Studio since the last pull. `pause` waits between attempts.
+    """Land what changed in one source's Label Studio since the last pull, on `day` (default: today).
+
+    `pause` waits between attempts.
 
     Raises:
         UserError: no token, a server that refuses or fails in every attempt, or more deletions than the project
@@ -49,18 +61,26 @@ def pull_source(
     pull = project.sources[name].pull
     if pull is None:
         raise UserError(f"source '{name}' is not pulled", rule="pull", do=f"Give sources.{name} a 'pull' part.")
-    server = Server(
-        pull.url,
-        os.environ.get(pull.token_env, ""),
-        named=pull.token_env,
-        timeout_s=pull.timeout_s,
-        attempts=pull.attempts,
-        pause=pause,
-    )
+    server = server_of(pull, pause)
     with _alone(folder, project.project), connect() as con:
         files = pulled_files(folder, project.project, name, pull.project)
-        landing = _Landing(folder, project, name, pull, Landed(con, files), files[-1].number if files else 0)
+        number = files[-1].number if files else 0
+        landing = _Landing(folder, project, name, pull, Landed(con, files), number, day)
         return landing.run(Tool(server, pull.project))
+
+
+def server_of(pull: Pull, pause: Callable[[float], None] = time.sleep) -> Server:
+    """The server of a source, asked with the token that its environment variable holds."""
+    token = os.environ.get(pull.token_env, "")
+    return Server(pull.url, token, named=pull.token_env, timeout_s=pull.timeout_s, attempts=pull.attempts, pause=pause)
+
+
+def said(name: str, found: Pulled) -> str:
+    """What a pull of a source did, in a sentence."""
+    return (
+        f"Source '{name}': {found.listed} tasks on the server, {found.landed} landed, "
+        f"{found.deleted} annotation(s) deleted."
+    )
 
 
 @dataclass(slots=True)
@@ -71,6 +91,7 @@ class _Landing:
     pull: Pull
     landed: Landed
     number: int  # of the newest file
+    day: date | None  # on which files land; None for the day it is then
 
     def run(self, tool: Tool) -> Pulled:
         listed = fetched = 0
@@ -100,7 +121,8 @@ class _Landing:
 
     def _land(self, tasks: list[Task], at: datetime) -> None:
         self.number += 1
-        name, day = file_name(self.pull.project, self.number, at), today(self.project.timezone)
+        name = file_name(self.pull.project, self.number, at)
+        day = self.day or today(self.project.timezone)
         path = land_bytes(self.folder, self.project, name, as_file(tasks), self.source, day)
         self.landed.add([PulledFile(path, self.number, at)])
 

@@ -87,9 +87,31 @@ class Server:
 
     def get(self, path: str, query: Mapping[str, str | int]) -> Answer:
         """Ask for JSON. Raises UserError when the server refuses, or fails in every attempt."""
+        return self._allowed(lambda token: self._patiently(f"{path}?{urlencode(query)}", None, token))
+
+    def change(self, method: str, path: str, body: object = None) -> Answer:
+        """PATCH, PUT or DELETE: what is done twice as well as once, and tried again as questions are."""
+        content = None if body is None else json.dumps(body).encode()
+        return self._allowed(lambda token: self._patiently(path, content, token, method))
+
+    def create(self, path: str, body: object) -> bool:
+        """POST something new, once: whether the server says that it took it.
+
+        False is not known, and nothing is tried again: look whether it is there before it is sent once more. Raises
+        UserError when the server refuses.
+        """
+        content = json.dumps(body).encode()
+        try:
+            self._allowed(lambda token: self._once(path, content, token, "POST"))
+        except _PassingError:
+            return False
+        return True
+
+    def _allowed(self, ask: Callable[[str], Answer]) -> Answer:
+        """What `ask` gives with a token that the server accepts."""
         for fresh in (False, True):
             try:
-                return self._patiently(f"{path}?{urlencode(query)}", None, self._authorization(fresh))
+                return ask(self._authorization(fresh))
             except _TokenError:  # an access token lives for minutes: it is renewed once
                 if fresh or not self._exchanged:
                     break
@@ -117,11 +139,11 @@ class Server:
             self._bearer = access
         return f"Bearer {self._bearer}"
 
-    def _patiently(self, path: str, body: bytes | None, authorization: str | None) -> Answer:
+    def _patiently(self, path: str, body: bytes | None, authorization: str | None, method: str | None = None) -> Answer:
         """One question, again after growing pauses. Raises _TokenError for the token."""
         for attempt in range(1, self._attempts + 1):
             try:
-                return self._once(path, body, authorization)
+                return self._once(path, body, authorization, method)
             except _PassingError as passing:
                 if attempt == self._attempts:
                     raise UserError(
@@ -134,19 +156,24 @@ class Server:
             self._pause(min(wait, LONGEST_PAUSE))
         raise AssertionError("at least one attempt is made")
 
-    def _once(self, path: str, body: bytes | None, authorization: str | None) -> Answer:
+    def _once(self, path: str, body: bytes | None, authorization: str | None, method: str | None = None) -> Answer:
         headers = {"Accept": "application/json", "Cache-Control": "no-cache"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        request = urllib.request.Request(self.url + path, body, headers)  # noqa: S310 - the project file checks it
+        url = self.url + path
+        request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - the project file checks it
         if authorization:
             request.add_unredirected_header("Authorization", authorization)
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
-                return Answer(json.loads(self._body(response)), _server_time(response.headers.get("Date")))
+                text = self._body(response)
+                done = method == "DELETE" and not text
+                return Answer(None if done else json.loads(text), _server_time(response.headers.get("Date")))
         except urllib.error.HTTPError as error:
             with error:
-                raise self._refusal(error.code, error.headers) from None
+                if error.code == 404 and method == "DELETE":
+                    return Answer(None, _server_time(error.headers.get("Date")))  # gone is gone
+                raise self._refusal(error.code, error.headers, "change" if method else "read") from None
         except urllib.error.URLError as error:
             reason = error.reason
             raise _PassingError("timeout" if isinstance(reason, TimeoutError) else type(reason).__name__) from None
@@ -166,7 +193,7 @@ class Server:
                 raise TimeoutError
         return b"".join(parts)  # where the connection ended early, the JSON does too
 
-    def _refusal(self, code: int, headers: Any) -> Exception:
+    def _refusal(self, code: int, headers: Any, may: str) -> Exception:
         """What an answer other than 200 means: try again, a token that is not accepted, or something to mend."""
         if code >= 500 or code in AGAIN:
             after = headers.get("Retry-After") or ""
@@ -182,7 +209,7 @@ class Server:
                 do="Write the address it really has; redirects are not followed, the token would go along.",
             )
         wrong = {
-            403: (f"the owner of the token in {self.named} may not read this", "pull.token_env", "Give them access."),
+            403: (f"the owner of the token in {self.named} may not {may} this", "pull.token_env", "Give them access."),
             404: ("the server knows no such project or page", "pull.project", "Check pull.url and pull.project."),
             414: ("the question is too long for the server", "pull.page_size", "Lower page_size."),
         }

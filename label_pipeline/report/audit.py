@@ -52,14 +52,10 @@ def _cell(found: dict[tuple[str, str, str], dict[str, Any]], kind: str, member: 
         return {"text": gap["status"], "interval": "", "tone": ""}
     p_value = found[kind, member, f"{measure}_gap_p"]["value"]
     return {
-        "text": _points(gap["value"]),
-        "interval": f"{_points(gap['ci_low'])} to {_points(gap['ci_high'])}",
+        "text": words.points(gap["value"]),
+        "interval": f"{words.points(gap['ci_low'])} to {words.points(gap['ci_high'])}",
         "tone": "warn" if p_value is not None and p_value <= FALSE_DISCOVERIES else "",
     }
-
-
-def _points(share: float | None) -> str:
-    return words.MISSING if share is None else f"{100 * share:+.1f}".replace("-", "−")
 
 
 def _costs(found: dict[tuple[str, str, str], dict[str, Any]]) -> list[tuple[str, str, str, str]]:

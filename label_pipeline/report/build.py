@@ -1,6 +1,6 @@
 """From the day's tables to one HTML file that opens anywhere: no network, no script, no clock.
 
-Facts come from `figures`, `labels`, `audit` and `items`; markup and colours stand in the templates.
+Facts come from `figures`, `labels`, `audit`, `drift` and `items`; markup and colours stand in the templates.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from label_pipeline.report import figures, labels, marks, words
 from label_pipeline.report.audit import audit
 from label_pipeline.report.data import ReportData
+from label_pipeline.report.drift import drift
 from label_pipeline.report.items import ItemViews
 
 
@@ -24,30 +25,35 @@ def build_report(data: ReportData) -> str:
     shown = [item for pair in pairs for item in pair.items]
     shown += [row["item_id"] for row in (*issues.rows, *queue.rows)]
     shown += [item_id for item_id, _, _ in changes.relabelled]
-    environment, style = _environment(), _style()
-    return str(
-        environment.get_template("report.html").render(
-            data=data,
-            style=style,
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            box=(marks.WIDTH, marks.HEIGHT),
-            items=ItemViews(data, shown),
-            verdict=figures.verdict(data),
-            cards=figures.cards(data),
-            changes=changes,
-            accounting=figures.accounting(data),
-            gold=figures.gold(data),
-            audit=audit(data),
-            matrix=labels.matrix(coded),
-            pairs=pairs,
-            classes=labels.by_class(coded),
-            class_kpis=[data.text_of(kpi).title for kpi in labels.class_kpis(data)],
-            annotators=labels.annotators(data),
-            issues=issues,
-            queue=queue,
-            votes_on=coded.votes_on,
-        )
+    return page(
+        "report.html",
+        data=data,
+        items=ItemViews(data, shown),
+        verdict=figures.verdict(data),
+        cards=figures.cards(data),
+        changes=changes,
+        accounting=figures.accounting(data),
+        gold=figures.gold(data),
+        audit=audit(data),
+        drift=drift(data),
+        matrix=labels.matrix(coded),
+        pairs=pairs,
+        classes=labels.by_class(coded),
+        class_kpis=[data.text_of(kpi).title for kpi in labels.class_kpis(data)],
+        parts=labels.agreement_parts(data),
+        annotators=labels.annotators(data),
+        issues=issues,
+        queue=queue,
+        votes_on=coded.votes_on,
     )
+
+
+def page(template: str, **facts: Any) -> str:
+    """One of the templates filled: a page that needs nothing but itself."""
+    style = _style()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    box = (marks.WIDTH, marks.HEIGHT)
+    return str(_environment().get_template(template).render(style=style, style_hash=digest, box=box, **facts))
 
 
 @lru_cache(maxsize=1)

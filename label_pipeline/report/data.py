@@ -10,24 +10,25 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
-from label_pipeline.publish.acceptance import Verdict
+from label_pipeline.publish.verdict import Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from label_pipeline.votes import Votes
 
-Unit = Literal["share", "number", "count", "seconds", "hours"]
+Unit = Literal["share", "points", "number", "count", "seconds", "hours"]
 
 
 @dataclass(frozen=True)
 class KpiText:
-    """How a KPI is shown: its title, unit, meaning in one sentence, and which way is better, if any."""
+    """How a KPI is shown: its title, unit, meaning in one sentence, which way is better, when there is no figure."""
 
     title: str
     unit: Unit = "number"
     meaning: str = ""
     better: Literal["higher", "lower", ""] = ""
+    no_data: str = ""
 
 
 def no_payloads(_: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:

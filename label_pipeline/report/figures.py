@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.gold.life import in_force
 from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
-from label_pipeline.publish.acceptance import GateResult
+from label_pipeline.publish.verdict import GateResult
 from label_pipeline.report import words
 from label_pipeline.report.data import ReportData, Unit
 from label_pipeline.report.marks import Point, Sparkline, sparkline
@@ -81,7 +81,7 @@ class Card:
     """One KPI: all as it is shown. `trend` is None where there are not two nights.
 
     `moved` says since when it changed by more than its interval; empty where it did not. `chance` is the p-value of
-    the figures that are tested.
+    the figures that are tested, `no_data` why there is none.
     """
 
     kpi: str
@@ -97,6 +97,7 @@ class Card:
     moved: str
     trend: Sparkline | None
     trend_words: str
+    no_data: str
 
 
 def cards(data: ReportData) -> list[Card]:
@@ -158,6 +159,7 @@ def _card(data: ReportData, row: pd.Series[Any], before: Sequence[Point], p_valu
         trend_words=f"{text.title} over {len(seen)} nights, from {shown(seen[0].value)} to {shown(seen[-1].value)}"
         if seen
         else "",
+        no_data=text.no_data if row["status"] == "no data" else "",
     )
 
 

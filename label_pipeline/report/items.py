@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
-
-from label_pipeline.report.data import ReportData
+from typing import Any, Protocol
 
 SIDE = 128
 """Longest side of an embedded picture, in pixels."""
@@ -19,6 +17,36 @@ _TEXT = 280
 _FIELD = 80
 _MAX_PIXELS = 50_000_000
 _MAX_BYTES = 12_000
+
+
+class Looks(Protocol):
+    """How a project's items are looked at, as in `data.ReportData`."""
+
+    @property
+    def payloads(self) -> Callable[[Sequence[str]], Mapping[str, Mapping[str, Any]]]:
+        """The declared fields of a few items."""
+
+    @property
+    def picture(self) -> Callable[[str], bytes | None]:
+        """The bytes of an item's picture."""
+
+    @property
+    def text_field(self) -> str:
+        """The field shown first."""
+
+    @property
+    def picture_field(self) -> str:
+        """The field that a picture stands for."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a project's items are looked at, for pages that show nothing else of a night."""
+
+    payloads: Callable[[Sequence[str]], Mapping[str, Mapping[str, Any]]]
+    picture: Callable[[str], bytes | None]
+    text_field: str
+    picture_field: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +63,7 @@ class ItemView:
 class ItemViews:
     """Looks each shown item up once."""
 
-    def __init__(self, data: ReportData, item_ids: Iterable[str]) -> None:
+    def __init__(self, data: Looks, item_ids: Iterable[str]) -> None:
         ids = sorted(set(item_ids))
         payloads = data.payloads(ids) if ids else {}
         self._views = {item_id: _view(data, item_id, payloads.get(item_id, {})) for item_id in ids}
@@ -44,7 +72,7 @@ class ItemViews:
         return self._views[item_id]
 
 
-def _view(data: ReportData, item_id: str, payload: Mapping[str, Any]) -> ItemView:
+def _view(data: Looks, item_id: str, payload: Mapping[str, Any]) -> ItemView:
     picture, small = thumbnail(data.picture(item_id))
     shown = {name: value for name, value in payload.items() if value is not None and not isinstance(value, list | dict)}
     text = clean(shown.pop(data.text_field, ""), _TEXT)

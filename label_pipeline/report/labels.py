@@ -23,6 +23,9 @@ ITEMS_A_PAIR = 4
 ANNOTATORS_SHOWN = 30
 ISSUES_SHOWN = 12
 QUEUE_SHOWN = 20
+PARTS_SHOWN = 40
+_SAID_ALREADY = ("class_share", "dispute_rate", "noise_rate")  # the table has them from the labels themselves
+_PARTS = {"guideline_version": "guideline", "slice": "slice", "group": "group"}
 
 _REST = "others"
 
@@ -183,9 +186,9 @@ def by_class(labels: Labels) -> list[dict[str, Any]]:
 
 
 def class_kpis(data: ReportData) -> list[str]:
-    """Names of the KPIs that are measured by class."""
+    """Names of the KPIs that are measured by class and that nothing else in its row says."""
     per_class = data.kpis.filter(_equal(data.kpis["dimension"], "class"))
-    return sorted(set(per_class["kpi"].to_pylist()))
+    return sorted(set(per_class["kpi"].to_pylist()) - set(_SAID_ALREADY))
 
 
 def _add_class_kpis(data: ReportData, rows: list[dict[str, Any]]) -> None:
@@ -198,6 +201,33 @@ def _add_class_kpis(data: ReportData, rows: list[dict[str, Any]]) -> None:
             one, shown = found.get((kpi, row["name"]), {}), words.FORMATS[data.text_of(kpi).unit]
             interval = f"{shown(one.get('ci_low'))} to {shown(one.get('ci_high'))}"
             row["kpis"].append((shown(one.get("value")), interval if words.known(one.get("ci_low")) else ""))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Agreement of parts of the work: `rows` of (kind, member, cells), a cell being (value, interval, n)."""
+
+    headings: list[str]
+    rows: list[tuple[str, str, list[tuple[str, str, str]]]]
+    more: int
+
+
+def agreement_parts(data: ReportData) -> Parts:
+    """Agreement by guideline version, then by slice and by group of annotators."""
+    kpis = ("alpha", "raw_agreement")
+    found = {(row["dimension"], row["member"], row["kpi"]): row for row in data.kpis.to_pylist()}
+    members = {key[:2] for key in found if key[0] in _PARTS and key[2] in kpis}
+    order = sorted(members, key=lambda part: (list(_PARTS).index(part[0]), part[1]))
+    rows = []
+    for dimension, member in order:
+        cells = []
+        for kpi in kpis:
+            one, shown = found.get((dimension, member, kpi), {}), words.FORMATS[data.text_of(kpi).unit]
+            interval = f"{shown(one.get('ci_low'))} to {shown(one.get('ci_high'))}"
+            known = words.known(one.get("ci_low"))
+            cells.append((shown(one.get("value")), interval if known else "", words.count(one.get("n"))))
+        rows.append((_PARTS[dimension], member, cells))
+    return Parts([data.text_of(kpi).title for kpi in kpis], rows[:PARTS_SHOWN], max(len(rows) - PARTS_SHOWN, 0))
 
 
 def _equal(column: Any, value: str) -> Any:
@@ -246,12 +276,13 @@ def issues(labels: Labels) -> Issues:
 
 @dataclass(frozen=True)
 class Queue:
-    """The relabel queue: its head, and how much there is by route."""
+    """The relabel queue: its head, and how much there is by route and by reason (name, n, tonight)."""
 
     rows: list[dict[str, Any]]
     total: int
     tonight: int
     routes: list[dict[str, Any]]
+    reasons: list[tuple[str, int, int]]
 
 
 def queue(labels: Labels) -> Queue:
@@ -264,4 +295,23 @@ def queue(labels: Labels) -> Queue:
         for route, row in routes.sort_values("size", ascending=False, kind="stable").iterrows()
     ]
     rows = [{**row, "votes": labels.votes_on(row["item_id"])} for row in head]
-    return Queue(rows, len(table), sum(row["tonight"] for row in by_route), by_route)
+    return Queue(rows, len(table), sum(row["tonight"] for row in by_route), by_route, _reasons(labels.data))
+
+
+def _reasons(data: ReportData) -> list[tuple[str, int, int]]:
+    """Why items are queued, each counted once, under the first reason that holds: (reason, items, tonight)."""
+    import pyarrow.compute as pc
+
+    queue = data.relabel_queue.select(["item_id", "route", "within_budget"]).to_pandas()
+    ids, known = data.relabel_queue["item_id"], data.consensus["item_id"].combine_chunks()
+    status = data.consensus["status"].take(pc.index_in(ids, known)).to_pandas()
+    doubted = data.label_issues.filter(data.label_issues["is_issue"])["item_id"].combine_chunks()
+    holds = {
+        "the guideline leaves two classes unclear": queue["route"] == "guideline",
+        "nobody has labelled it": status == "unlabelled",
+        "annotators disagree": status == "disputed",
+        "a model doubts the label": pc.is_in(ids, doubted).to_pandas(),
+    }
+    why = np.select([column.to_numpy(dtype=bool) for column in holds.values()], list(holds), "not sure enough yet")
+    grouped = queue.assign(why=why).groupby("why")["within_budget"].agg(["size", "sum"]).sort_values("size")
+    return [(str(name), int(row["size"]), int(row["sum"])) for name, row in grouped.iloc[::-1].iterrows()]

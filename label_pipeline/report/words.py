@@ -26,6 +26,15 @@ def percent(value: Any) -> str:
     return f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def points(share: Any) -> str:
+    """A difference of shares with its sign, in points: +1.2, −0.4."""
+    return f"{100 * share:+.1f}".replace("-", "−") if known(share) else MISSING
+
+
+def _points(share: Any) -> str:
+    return f"{points(share)} points" if known(share) else MISSING
+
+
 def duration(seconds: Any) -> str:
     """Seconds in their two largest units: 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h."""
     if not known(seconds):
@@ -50,7 +59,7 @@ def hours(value: Any) -> str:
     return duration(3600 * value if known(value) else None)
 
 
-FORMATS = {"share": percent, "count": count, "seconds": duration, "hours": hours, "number": number}
+FORMATS = {"share": percent, "points": _points, "count": count, "seconds": duration, "hours": hours, "number": number}
 
 
 def change(before: Any, after: Any, unit: str) -> str:
@@ -58,7 +67,7 @@ def change(before: Any, after: Any, unit: str) -> str:
     if not known(before) or not known(after):
         return ""
     step = after - before
-    if unit == "share":
+    if unit in ("share", "points"):
         shown, moved = f"{100 * abs(step):.1f} points", abs(step) >= 0.0005
     elif unit == "number":
         shown, moved = number(round(abs(step), 3)), abs(step) >= 0.0005

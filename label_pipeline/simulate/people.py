@@ -25,7 +25,6 @@ class Person:
     identity: str
     group: str
     role: str = "annotator"
-    rate_per_hour: float = 20.0
     skill: float = 0.97
     confuses: Confusion = field(default_factory=dict)
     drift: float = 0.0

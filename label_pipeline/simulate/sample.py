@@ -75,6 +75,7 @@ queue: {{budget: {{annotations: 60}}, adjudicate_after: 4}}
 kpis:
   label_accuracy: {{at_least: 0.9, otherwise: block}}
   alpha: {{at_least: 0.67, otherwise: warn}}
+costs: {{in-house: {{per_hour: 28}}, experts: {{per_hour: 60}}, crowd: {{per_annotation: 0.03}}, vendor: {{per_annotation: 0.06}}}}
 publish: {{splits: {{train: 0.8, validation: 0.1, test: gold}}, min_coverage: 0.5}}
 """
 
@@ -142,10 +143,10 @@ def sample_files(*, seed: int = 7, days: int = 14, items: int = 600) -> tuple[di
 def crew() -> list[Person]:
     """The sample's people: an expert, the house, the crowd, and a vendor's workers."""
     tool = label_studio.SOURCE
-    expert = Person(tool, "1", "in-house", "adjudicator", 60.0, skill=0.998, seconds=14.0, skips=0.0, per_day=3)
-    house = Person(tool, "", "in-house", rate_per_hour=28.0, per_day=22, mends=0.25)
-    crowd = Person(tool, "", "crowd", rate_per_hour=12.0, per_day=15, skips=0.02, weekends=True)
-    sent = Person(vendor.SOURCE, "", "vendor", rate_per_hour=9.5, per_day=26, skips=0.0)
+    expert = Person(tool, "1", "experts", "adjudicator", skill=0.998, seconds=14.0, skips=0.0, per_day=3)
+    house = Person(tool, "", "in-house", per_day=22, mends=0.25)
+    crowd = Person(tool, "", "crowd", per_day=15, skips=0.02, weekends=True)
+    sent = Person(vendor.SOURCE, "", "vendor", per_day=26, skips=0.0)
     mixes_up = {"4": {"9": 0.35}, "9": {"4": 0.25}}
     spam = {"1": 5.0, "0": 2.0, "7": 2.0, "3": 1.0, "8": 1.0}
     return [
@@ -235,8 +236,8 @@ def _project_files(
     project: str, people: Sequence[Person], checks: Sequence[Digit], evaluation: Sequence[Digit], days: int
 ) -> dict[str, bytes]:
     """The project file, roster, gold seeds and guidelines. The last check's label is wrong, as a seed can be."""
-    roster = ["source,identity,group,role,rate_per_hour"]
-    roster += [f"{p.source},{p.identity},{p.group},{p.role},{p.rate_per_hour:.2f}" for p in people]
+    roster = ["source,identity,group,role"]
+    roster += [f"{p.source},{p.identity},{p.group},{p.role}" for p in people]
     seeds = ["item_id,label,role"]
     seeds += [f"{d.item_id},{d.truth},check" for d in checks[:-1]]
     seeds += [f"{checks[-1].item_id},{checks[-1].resembles},check"]

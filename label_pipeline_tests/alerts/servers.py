@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email import message_from_string
 from email.message import Message as Letter
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -68,21 +72,83 @@ class Post:
     letters: list[Letter[str, str]] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    in_the_clear: list[str] = field(default_factory=list)
+
+
+def certificate(path: Path) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, and its key, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
+    path.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, none)
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
 
 
 @contextmanager
-def post_office(*, refuses: tuple[str, ...] = (), user: str = "", password: str = "") -> Iterator[Post]:
+def post_office(
+    *,
+    refuses: tuple[str, ...] = (),
+    user: str = "",
+    password: str = "",
+    signed: Path | None = None,
+    from_the_start: bool = False,
+) -> Iterator[Post]:
+    """An SMTP server; with a certificate, `signed`, it speaks TLS: after STARTTLS, or `from_the_start`."""
     seen = Post(refuses, user, password)
+    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if signed:
+        secure.load_cert_chain(signed)
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
+            self.secured = False
+            try:
+                if signed and from_the_start:
+                    self._secure()
+                self._talk()
+            except ssl.SSLError:
+                pass  # the client does not trust us, and says so
+
+        def _secure(self) -> None:
+            self.connection = secure.wrap_socket(self.connection, server_side=True)
+            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
+            self.secured = True
+
+        def _talk(self) -> None:
             self._say("220 here")
             taken: list[str] = []
             while line := self.rfile.readline().decode("ascii", "replace").rstrip("\r\n"):
                 seen.said.append(line)
+                if not self.secured:
+                    seen.in_the_clear.append(line)
                 command = line.split(" ", 1)[0].upper()
                 if command == "EHLO":
-                    self._say("250-here", "250 AUTH PLAIN" if seen.user else "250 SIZE 100000")
+                    offers = ["STARTTLS"] if signed and not self.secured else []
+                    offers += ["AUTH PLAIN"] if seen.user else ["SIZE 100000"]
+                    self._say("250-here", *(f"250-{offer}" for offer in offers[:-1]), f"250 {offers[-1]}")
+                elif command == "STARTTLS" and signed:
+                    self._say("220 go on")
+                    self._secure()
                 elif command == "AUTH":
                     plain = base64.b64decode(line.split(" ")[2]).decode()
                     known = plain == f"\0{seen.user}\0{seen.password}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from label_pipeline.alerts import senders
 from label_pipeline.alerts.senders import Message, SendError, mail, post
 from label_pipeline.alerts.told import News
-from label_pipeline_tests.alerts.servers import hook, post_office
+from label_pipeline_tests.alerts.servers import certificate, hook, post_office
 
 MESSAGE = Message(
     "pets",
@@ -173,6 +174,27 @@ def test_nothing_is_sent_in_the_clear_by_default(monkeypatch: pytest.MonkeyPatch
             mail(MESSAGE, TO)
     assert not office.letters
     assert not [line for line in office.said if line.startswith("AUTH")]
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_letter_under_seal(security: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss: the encrypted ways, which everybody uses, are the ones that were never tried."""
+    signed = certificate(tmp_path / "signed.pem")
+    monkeypatch.setattr(senders, "TIMEOUT", 10.0)
+    login = {"security": security, "user": "u@example.org", "password": "secret"}
+    with post_office(
+        user="u@example.org", password="secret", signed=signed, from_the_start=security == "tls"
+    ) as office:
+        smtp(monkeypatch, port=office.port, **login)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path / "other.pem")))
+        with pytest.raises(SendError, match="SSLCertVerificationError"):
+            mail(MESSAGE, TO)
+        assert not office.letters, "a server that anybody could be got the message"
+        monkeypatch.setenv("SSL_CERT_FILE", str(signed))
+        assert mail(MESSAGE, TO) == ""
+    assert office.letters[0].get_payload() == TEXT + "\n"
+    assert {line.split()[0].upper() for line in office.in_the_clear} <= {"EHLO", "STARTTLS"}
+    assert any(line.startswith("AUTH") for line in office.said)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_the_documents_table_lists_every_rule() -> None:
         r"^\| (\w+) \|", (root / "docs" / "formats.md").read_text("utf-8").split("## Quarantine")[1], re.M
     )
     opted = "items: {sources: s}\npeople: {roster: p.csv, unknown: quarantine}\n"
+    opted += "batches: {require_from: 2026-10-05}\n"
     schemas = ("classes: [a, b]", "type: number, range: {at_least: 0}")
     rules = [rule for schema in schemas for rule in answer_rules(project_of(schema, opted), END)]
     known = {rule.name for rule in rules} | {"id_reused", "line_unreadable", "probabilities"}

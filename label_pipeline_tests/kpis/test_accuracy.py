@@ -31,6 +31,13 @@ def test_labels_against_evaluation_gold_by_hand() -> None:
     assert value(found, "precision", "class", "dog") == (0.5, 2)
     assert value(found, "recall", "class", "dog") == (1.0, 1)
     assert value(found, "recall", "class", "emu") == (None, 0)
+    # Of a, b, c (cat or voted so: a, b; dog or voted so: b, c) one each is a hit: 2 · 1 · ½ / 1½.
+    assert value(found, "f1", "class", "cat") == (pytest.approx(2 / 3), 2)
+    assert value(found, "f1", "class", "dog") == (pytest.approx(2 / 3), 2)
+    assert value(found, "f1", "class", "emu") == (None, 0)
+    half, f1 = wilson(1, 2), by_key(found)["f1", "class", "cat"]
+    assert half.ci_low is not None
+    assert f1.ci_low == pytest.approx(2 * half.ci_low / (1 + half.ci_low))
     expected = wilson(2, 3)
     assert by_key(found)["label_accuracy", "all", ""] == Figure.of("label_accuracy", expected)
 

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from label_pipeline.contracts.tables import KPIS as TABLE
-from label_pipeline.errors import UserError
 from label_pipeline.kpis import accuracy, agreement, cost, drift, fairness, lift, noise, queue, throughput, turnaround
 from label_pipeline.kpis.catalogue import KPIS
 from label_pipeline.kpis.definition import Figure, Status, status, to_frame
@@ -74,12 +73,6 @@ def test_a_target_is_held_against_the_headline_only() -> None:
     assert table["target"].fillna(-1).tolist() == [0.67, -1, 0.05, 0.9]
     high = to_frame([Figure("class_share", "class", "cat", 0.39, 0.3, 0.4, 9)], targets)
     assert high["target"].tolist() == [0.4]
-
-
-def test_a_target_for_no_kpi_names_the_nearest() -> None:
-    """Guards against a target that is never checked because of a typo."""
-    with pytest.raises(UserError, match="Did you mean 'label_accuracy'"):
-        to_frame([], {"label_acuracy": Asked(0.9)})
 
 
 def test_an_empty_project_has_every_kpi_and_no_data() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from label_pipeline.kpis.turnaround import figures, settled_hours
+from label_pipeline.kpis.turnaround import adjudication_hours, figures, review_hours, settled_hours
 from label_pipeline_tests.kpis.nights import DAY, by_key, night
 
 SIX, SEVEN = date(2026, 10, 6), date(2026, 10, 7)
@@ -70,3 +70,37 @@ def test_enough_items_bound_the_median() -> None:
     half = by_key(figures(night(items=items, events=events, first_settled=settled)))["turnaround_p50", "all", ""]
     # Of 20 values the 6th and the 15th.
     assert (half.value, half.ci_low, half.ci_high, half.n) == (9.5, 5.0, 14.0, 20)
+
+
+def answer(item: str, who: str, at: str | None, role: str = "annotator", status: str = "submitted") -> dict[str, Any]:
+    return event(item, at, DAY, status) | {"annotator_id": who, "role": role}
+
+
+def test_reviewers_and_adjudicators_by_hand() -> None:
+    """Guards against a reviewer blamed for the first answer's wait, or an adjudicator for what came after."""
+    events = [
+        answer("a", "x", "2026-10-06T08:00Z"),
+        answer("a", "y", "2026-10-06T14:00Z"),
+        answer("a", "z", "2026-10-07T08:00Z"),
+        answer("a", "judge", "2026-10-08T11:00Z", "adjudicator"),
+        answer("a", "late", "2026-10-08T12:00Z"),  # 28 hours after the annotator before; the judge is none
+        answer("b", "x", "2026-10-07T08:00Z"),
+        answer("b", "x", "2026-10-07T09:00Z"),  # the same person again
+        answer("b", "y", None),
+        answer("b", "y", "2026-10-07T10:00Z", status="skipped"),
+        answer("b", "judge", "2026-10-07T13:00Z", "adjudicator"),
+        answer("b", "judge", "2026-10-07T14:00Z", "adjudicator"),
+        answer("c", "judge", "2026-10-07T14:00Z", "adjudicator"),  # nobody before
+        answer("old", "x", "2026-09-09T08:00Z"),
+        answer("old", "y", "2026-09-10T08:00Z"),
+        answer("kept", "x", "2026-09-01T00:00Z"),
+        answer("kept", "y", "2026-09-11T00:00Z"),  # 02:00 in Berlin, the first of 28 days
+    ]
+    given = night(events=events)
+    assert sorted(review_hours(given).items()) == [("a", 6.0), ("a", 18.0), ("a", 28.0), ("kept", 240.0)]
+    assert sorted(adjudication_hours(given).items()) == [("a", 27.0), ("b", 4.0), ("b", 5.0)]
+    found = by_key(figures(given))
+    assert (found["review_turnaround_p50", "all", ""].value, found["review_turnaround_p50", "all", ""].n) == (23.0, 4)
+    most = found["adjudication_turnaround_p90", "all", ""]
+    assert (most.value, most.n) == (pytest.approx(5 + 0.8 * 22), 3)
+    assert found["turnaround_p50", "all", ""].value is None

@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from label_pipeline.contracts.tables import TABLES
-from label_pipeline.publish.acceptance import GateResult, Policy, Verdict, judge
-from label_pipeline.publish.candidate import candidate
+from label_pipeline.publish.acceptance import Policy, judge
+from label_pipeline.publish.candidate import candidate, place
 from label_pipeline.publish.profile import Profile, profile
+from label_pipeline.publish.verdict import GateResult, Verdict
 from label_pipeline.publish.version import Facts
 
 DAY = date(2026, 10, 14)
@@ -115,6 +116,16 @@ def kpis(*rows: tuple[str, str, str, float | None, str]) -> pa.Table:
     )
 
 
+def first_night(
+    voted: pa.Table, things: pa.Table, noise: pa.Table, settled: pa.Table, *, fields: Any = (), **options: Any
+) -> pa.Table:
+    """The candidate of a project's first day: every item is placed for the first time."""
+    asked = {name: options[name] for name in ("splits", "day", "include_statuses", "group") if name in options}
+    placed = place(voted, things, noise, settled, TABLES["splits"].empty(), **asked)
+    options.pop("group", None)
+    return candidate(voted, things, noise, settled, placed, fields=fields, **options)
+
+
 def whole_night(n: int = 200) -> tuple[pa.Table, Profile, Verdict, Facts]:
     """A candidate of `n` items that every gate accepts, with its profile, verdict and facts."""
     labels = ["cat" if i % 3 else "dog" for i in range(n)]
@@ -122,7 +133,7 @@ def whole_night(n: int = 200) -> tuple[pa.Table, Profile, Verdict, Facts]:
     settled = gold([(f"i{i:05d}", labels[i], "evaluation") for i in range(20)])
     things = items({f"i{i:05d}": f'{{"text": "item {i}"}}' for i in range(n)})
     noise = issues([(f"i{i:05d}", label, 0.8, False) for i, label in enumerate(labels)])
-    made = candidate(
+    made = first_night(
         voted,
         things,
         noise,
@@ -133,7 +144,8 @@ def whole_night(n: int = 200) -> tuple[pa.Table, Profile, Verdict, Facts]:
         fields=["text"],
         include_statuses=["accepted"],
     )
-    seen = profile(made, consensus=voted, gold=settled, landings=landings(), classes=CLASSES, splits=SPLITS, day=DAY)
+    about = {"consensus": voted, "gold": settled, "issues": noise, "placed": TABLES["splits"].empty()}
+    seen = profile(made, **about, landings=landings(), classes=CLASSES, splits=SPLITS, day=DAY)
     figures = kpis(("label_accuracy", "all", "", 0.95, "met"))
     passed = Verdict(True, [GateResult("coverage", "block", True, "1", "at least 0.5", "coverage is 1.")])
     facts = Facts(

@@ -67,7 +67,11 @@ def test_each_number_out_of_bounds_blocks(gate, numbers):
 
 @pytest.mark.parametrize(
     ("gate", "numbers"),
-    [("classes", {"missing_classes": 1}), ("class_share", {"min_class_share": 0.05}), ("issues", {"issue_share": 0.3})],
+    [
+        ("held_back", {"held_back_share": 0.2}),
+        ("class_share", {"min_class_share": 0.05}),
+        ("issues", {"issue_share": 0.3}),
+    ],
 )
 def test_doubtful_numbers_warn_and_do_not_stop(gate, numbers):
     verdict, _ = results(seen=with_total(**numbers))
@@ -75,9 +79,12 @@ def test_doubtful_numbers_warn_and_do_not_stop(gate, numbers):
     assert [result.name for result in verdict.failed("warn")] == [gate]
 
 
-def test_a_missing_class_blocks_where_the_project_says_so():
-    verdict, _ = results(replace(POLICY, missing_class="block"), seen=with_total(missing_classes=1))
-    assert not verdict.accepted
+def test_a_missing_class_blocks_unless_the_project_says_otherwise():
+    """Loss: a model that never saw a class and can never answer it."""
+    assert not results(seen=with_total(missing_classes=1))[0].accepted
+    verdict, _ = results(replace(POLICY, missing_class="warn"), seen=with_total(missing_classes=1))
+    assert verdict.accepted
+    assert [r.name for r in verdict.failed("warn")] == ["classes"]
 
 
 def test_a_missed_target_blocks_or_warns_as_the_project_says():

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from label_pipeline.publish.candidate import COLUMNS, candidate
-from label_pipeline_tests.publish.tables import CLASSES, DAY, SPLITS, consensus, gold, issues, items
+from label_pipeline.contracts.tables import TABLES
+from label_pipeline.publish.candidate import COLUMNS
+from label_pipeline_tests.publish.tables import CLASSES, DAY, SPLITS, consensus, first_night, gold, issues, items
 
 ROWS = [
     ("a", "cat", 0.9, "accepted"),
@@ -26,7 +27,7 @@ ITEMS = items({k: json.dumps({"text": f"text {k}", "n": i, "x": [i, 0.5]}) for i
 
 def build(**changes):
     options = {"classes": CLASSES, "splits": SPLITS, "day": DAY, "fields": ["text", "n", "x"]} | changes
-    return candidate(consensus(ROWS), ITEMS, NOISE, GOLD, **options)
+    return first_night(consensus(ROWS), ITEMS, NOISE, GOLD, **options)
 
 
 def rows_of(table):
@@ -85,7 +86,7 @@ def test_fields_become_typed_columns():
 def test_values_that_share_no_type_are_kept_as_text(values, expected):
     """Loss: a night that fails because one payload field changed its type."""
     payloads = items({key: json.dumps({"v": value}) for key, value in zip("ab", values, strict=True)})
-    table = candidate(
+    table = first_night(
         consensus(ROWS[:2]), payloads, NOISE, gold([]), classes=CLASSES, splits=SPLITS, day=DAY, fields=["v"]
     )
     assert table["v"].to_pylist() == expected
@@ -94,7 +95,7 @@ def test_values_that_share_no_type_are_kept_as_text(values, expected):
 def test_a_field_with_the_name_of_a_column_is_renamed():
     """Loss: an item field called 'label' that silently becomes the label to learn."""
     payloads = items({"a": '{"label": "from the item"}', "b": "{}"})
-    table = candidate(
+    table = first_night(
         consensus(ROWS[:2]), payloads, NOISE, gold([]), classes=CLASSES, splits=SPLITS, day=DAY, fields=["label"]
     )
     assert table["item_label"].to_pylist() == ["from the item", None]
@@ -106,7 +107,7 @@ def test_gold_counts_only_while_in_force():
     expired = gold([("e", "dog", "evaluation")], valid_to=DAY)
     later = gold([("e", "dog", "evaluation")], valid_from=DAY + timedelta(days=1))
     for settled in (expired, later):
-        table = candidate(consensus(ROWS), ITEMS, NOISE, settled, classes=CLASSES, splits=SPLITS, day=DAY)
+        table = first_night(consensus(ROWS), ITEMS, NOISE, settled, classes=CLASSES, splits=SPLITS, day=DAY)
         assert rows_of(table)["e"]["split"] != "test"
         assert rows_of(table)["e"]["label"] == "cat"
 
@@ -119,7 +120,7 @@ def test_without_a_gold_split_evaluation_gold_is_held_back():
 
 
 def test_nothing_labelled_gives_an_empty_set_of_the_same_shape():
-    table = candidate(
+    table = first_night(
         consensus([("d", None, 0.0, "unlabelled")]),
         ITEMS,
         NOISE,
@@ -144,14 +145,14 @@ def test_evaluation_gold_is_never_learnt(labels, truths, order):
     voted = consensus([(key, label, 0.9, "accepted") for key, label in labels.items()])
     settled = gold([(key, label, "evaluation") for key, label in truths.items()])
     no_items = ITEMS.slice(0, 0)
-    table = candidate(voted, no_items, NOISE, settled, classes=CLASSES, splits=SPLITS, day=DAY)
+    table = first_night(voted, no_items, NOISE, settled, classes=CLASSES, splits=SPLITS, day=DAY)
     learnt = {row["item_id"] for row in table.to_pylist() if row["split"] != "test"}
     tested = {row["item_id"]: row["label"] for row in table.to_pylist() if row["split"] == "test"}
     assert not learnt & set(truths)
     assert tested == {key: truths[key] for key in truths if key in labels}
     assert learnt == set(labels) - set(truths)
     shuffled = voted.take(sorted(range(len(voted)), key=lambda i: order[i % 5]))
-    assert table.equals(candidate(shuffled, no_items, NOISE, settled, classes=CLASSES, splits=SPLITS, day=DAY))
+    assert table.equals(first_night(shuffled, no_items, NOISE, settled, classes=CLASSES, splits=SPLITS, day=DAY))
 
 
 def test_real_annotations_from_votes_to_candidate(datasets):
@@ -179,13 +180,15 @@ def test_real_annotations_from_votes_to_candidate(datasets):
     seeds = truth.sample(100, random_state=1)
     settled = gold([(row.item_id, row.label, "evaluation") for row in seeds.itertuples()])
     things = items({row.item_id: json.dumps({"text": row.text}) for row in payload.itertuples()})
-    made = candidate(
+    made = first_night(
         voted, things, issues([]), settled, classes=votes.classes, splits=SPLITS, day=date(2026, 1, 2), fields=["text"]
     )
     seen = profile(
         made,
         consensus=voted,
         gold=settled,
+        issues=issues([]),
+        placed=TABLES["splits"].empty(),
         landings=landings(),
         classes=votes.classes,
         splits=SPLITS,

@@ -10,7 +10,8 @@ import pytest
 from label_pipeline import clock
 from label_pipeline.errors import UserError
 from label_pipeline.publish import load_training_set
-from label_pipeline.publish.version import point_latest, publish
+from label_pipeline.publish.latest import point_latest
+from label_pipeline.publish.version import publish
 from label_pipeline_tests.publish.tables import DAY, whole_night
 
 TABLE, SEEN, PASSED, FACTS = whole_night()

@@ -1,9 +1,19 @@
 import pyarrow as pa
 import pytest
 
-from label_pipeline.publish.candidate import candidate
+from label_pipeline.contracts.tables import TABLES
 from label_pipeline.publish.profile import TOTALS, profile
-from label_pipeline_tests.publish.tables import CLASSES, DAY, SPLITS, consensus, gold, issues, items, landings
+from label_pipeline_tests.publish.tables import (
+    CLASSES,
+    DAY,
+    SPLITS,
+    consensus,
+    first_night,
+    gold,
+    issues,
+    items,
+    landings,
+)
 
 VOTED = consensus(
     [
@@ -19,13 +29,15 @@ NOISE = issues([("a", "cat", 0.2, True), ("b", "cat", 0.9, False), ("c", "dog", 
 
 
 def build():
-    return candidate(VOTED, items({"a": "{}"}), NOISE, GOLD, classes=CLASSES, splits=SPLITS, day=DAY)
+    return first_night(VOTED, items({"a": "{}"}), NOISE, GOLD, classes=CLASSES, splits=SPLITS, day=DAY)
 
 
 def totals(table, **changes):
     options = {
         "consensus": VOTED,
         "gold": GOLD,
+        "issues": NOISE,
+        "placed": TABLES["splits"].empty(),
         "landings": landings(),
         "classes": CLASSES,
         "splits": SPLITS,
@@ -50,7 +62,15 @@ def test_totals_by_hand():
 
 def test_classes_by_hand():
     classes = profile(
-        build(), consensus=VOTED, gold=GOLD, landings=landings(), classes=(*CLASSES, "fox"), splits=SPLITS, day=DAY
+        build(),
+        consensus=VOTED,
+        gold=GOLD,
+        issues=NOISE,
+        placed=TABLES["splits"].empty(),
+        landings=landings(),
+        classes=(*CLASSES, "fox"),
+        splits=SPLITS,
+        day=DAY,
     ).classes.set_index("class")
     assert classes["learning_rows"].to_dict() == {"cat": 2, "dog": 1, "fox": 0}
     assert classes["test_rows"].to_dict() == {"cat": 1, "dog": 0, "fox": 0}

@@ -7,8 +7,9 @@ import yaml
 from label_pipeline import files
 from label_pipeline.errors import UserError
 from label_pipeline.publish import manifest as manifests
-from label_pipeline.publish.acceptance import GateResult, Verdict
-from label_pipeline.publish.version import point_latest, publish, reject
+from label_pipeline.publish.latest import point_latest
+from label_pipeline.publish.verdict import GateResult, Verdict
+from label_pipeline.publish.version import publish, reject
 from label_pipeline_tests.publish.tables import DAY, whole_night
 
 TABLE, SEEN, PASSED, FACTS = whole_night()
@@ -19,7 +20,7 @@ def release(folder, day=DAY, facts=FACTS, table=TABLE):
 
 
 def content(path):
-    return {file.name: file.read_bytes() for file in path.iterdir()}
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def test_equal_content_is_an_equal_name_and_equal_bytes(tmp_path):

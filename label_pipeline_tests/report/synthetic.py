@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from label_pipeline.contracts.tables import TABLES
-from label_pipeline.publish.acceptance import GateResult, Verdict
+from label_pipeline.publish.verdict import GateResult, Verdict
 from label_pipeline.report.data import KpiText, ReportData
 from label_pipeline.votes import Votes
 

@@ -1,0 +1,117 @@
+"""`training-set`: makes the training set of a past day anew, and proves that it is the one that was published."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from label_pipeline.cli import OK, STOPPED
+from label_pipeline.clock import days, parse_day
+from label_pipeline.contracts.tables import GATES
+from label_pipeline.errors import UserError
+from label_pipeline.files import replacing_folder
+from label_pipeline.folders import DataFolder
+from label_pipeline.lake import Lake
+from label_pipeline.project import Project, load_project
+from label_pipeline.publish import manifest as manifests
+from label_pipeline.publish.latest import accepted_versions
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Rebuild in a folder of its own, compare with what was accepted then, and put the version where it is asked for.
+
+    Exit codes: 0 it is the one that was published, or none was noted; 1 it is another one, or the day was stopped.
+    """
+    folder = DataFolder.choose(arguments.data)
+    project, day = load_project(folder, arguments.project), parse_day(arguments.as_of)
+    if not project.start <= day <= (project.end or date.max):
+        raise UserError(f"{day} is outside the project", where=project.project, rule="start, end")
+    home = folder.published(project.project)
+    noted = accepted_versions(home).get(day)
+    with tempfile.TemporaryDirectory(prefix="label-pipeline-") as beside:
+        rebuilt = _rebuild(folder, DataFolder(Path(beside)), project, day, from_landing=arguments.from_landing)
+        if rebuilt is None:
+            print(f"{day}: a gate stopped the day; there is no training set of it.")
+            return STOPPED
+        place = Path(arguments.into) / rebuilt.name if arguments.into else home / rebuilt.name
+        if not place.exists():
+            with replacing_folder(place) as new:
+                shutil.copytree(rebuilt, new, dirs_exist_ok=True)
+    manifests.verify(place, manifests.read(place))
+    print(f"{place}")
+    if noted in (None, place.name):
+        print(f"{day}: " + ("the same as was published, byte for byte." if noted else "nothing was noted for it."))
+        return OK
+    print(
+        f"{day}: {noted} was published then. Since, the landed files, the project file, a decision or the code changed."
+    )
+    return STOPPED
+
+
+def _rebuild(folder: DataFolder, beside: DataFolder, project: Project, day: date, *, from_landing: bool) -> Path | None:
+    """The version of `day`, made in the data folder `beside`; None where a gate stopped the day.
+
+    From the lake's partitions of the day where they are there, else, or if asked, from landing alone, day by day.
+    """
+    for part in ("projects", "landing", "audit"):
+        if (folder.root / part).exists():
+            (beside.root / part).symlink_to(folder.root / part)
+    known = not from_landing and Lake(folder, project.project).has(GATES, day)
+    if known:
+        _link_lake(folder, beside, project, day)
+    first = day if known else project.start
+    print(
+        f"{project.project}: {day} from {'the lake' if known else f'landing, {len(days(first, day))} nights'}",
+        file=sys.stderr,
+    )
+    _run(beside, project, first, day, only_candidate=known)
+    home = beside.published(project.project)
+    version = accepted_versions(home).get(day)
+    return home / version if version else None
+
+
+def _link_lake(folder: DataFolder, beside: DataFolder, project: Project, day: date) -> None:
+    """The project's partitions up to `day` in a lake of its own; what the rebuild writes replaces links, no files."""
+    for table in sorted(folder.lake.glob(f"*/project={project.project}")):
+        for partition in sorted(table.glob("day=????-??-??")):
+            if partition.name <= f"day={day}":
+                place = beside.root / partition.relative_to(folder.root)
+                place.mkdir(parents=True)
+                for file in partition.glob("*.parquet"):
+                    (place / file.name).symlink_to(file)
+
+
+def _run(folder: DataFolder, project: Project, first: date, last: date, *, only_candidate: bool) -> None:
+    """The project's own graph over the days, in this process and with a Dagster storage of its own.
+
+    Raises:
+        UserError: a step failed; says why.
+    """
+    import dagster as dg
+
+    from label_pipeline.orchestration.build import build_definitions
+    from label_pipeline.orchestration.table_assets import asset_key
+    from label_pipeline.orchestration.triggers import job_name, range_tags
+
+    definitions = build_definitions(folder)
+    job = definitions.resolve_job_def(job_name(project.project))
+    name = project.project
+    wanted = [asset_key(name, "candidate"), asset_key(name, "splits")]
+    if not only_candidate:
+        wanted = sorted(dg.AssetSelection.assets(*wanted).upstream().resolve(definitions.resolve_asset_graph()))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            tags=range_tags(first, last),
+            asset_selection=wanted,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {}}},
+        )
+    for event in result.all_events:
+        if event.is_step_failure:
+            told = event.step_failure_data.user_failure_data
+            raise UserError(str(told.description) if told else event.step_failure_data.error_display_string, where=name)

@@ -1,0 +1,1 @@
+"""Guideline versions: their texts, how well people agree under each, and examples for the next one."""

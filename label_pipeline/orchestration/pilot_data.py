@@ -1,0 +1,237 @@
+"""What a pilot is drawn from, planned with and told by, gathered from a project's partitions.
+
+How items are drawn, what a plan assumes and what an outcome is stands in `pilot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from label_pipeline.contracts.tables import CONSENSUS_LABELS, GOLD_SET, KPIS, PREDICTIONS
+from label_pipeline.errors import UserError
+from label_pipeline.gold.life import in_force
+from label_pipeline.noise.neighbours import available, neighbours
+from label_pipeline.orchestration.desk import Desk
+from label_pipeline.pilot.draw import CANDIDATES, apart, check_size, drawing_order
+from label_pipeline.pilot.outcome import Pilot
+from label_pipeline.pilot.plan import USUAL_ALPHA, Assumptions, agreement_at
+from label_pipeline.state import json_values
+from label_pipeline.votes import BoolArray, IntArray, Votes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GUESS = "class guess"
+LEAST_AGREEMENTS = 30
+"""Items with two answers from which the agreement that is known is expected again."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The items of a pilot in the order in which they were drawn, with their class guess and slices.
+
+    `known` counts the project's items, `gold` those left out because their truth is settled, `out` those that are out
+    to be labelled, and `near` those left out because a near duplicate is in the pilot or is gold. `strata` are the
+    columns by which was drawn, `notes` what could not be done.
+    """
+
+    items: pd.DataFrame
+    known: int
+    gold: int
+    out: int
+    near: int
+    strata: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def require_one_class(desk: Desk) -> None:
+    """Raises UserError for labels whose agreement is not that of classes."""
+    labels = desk.project.labels
+    if not labels.has_one_class:
+        raise UserError(
+            f"labels of type '{labels.type}' have no agreement by class",
+            where=f"project {desk.project.project}",
+            rule="single_choice or ordinal",
+        )
+
+
+def newest_day(desk: Desk, day: date | None) -> date:
+    """The day asked for, or the newest that was computed up to its labels.
+
+    Raises:
+        UserError: no such day was computed.
+    """
+    known = desk.lake.days(CONSENSUS_LABELS)
+    if known and (day is None or day in known):
+        return day or known[-1]
+    where, name = f"project {desk.project.project}", desk.project.project
+    if known:
+        raise UserError(f"{day} has not been computed", where=where, do=f"There are {known[0]} to {known[-1]}.")
+    raise UserError("no night has been computed", where=where, do=f"Run: label-pipeline nightly --project {name}")
+
+
+def drawn(desk: Desk, day: date, size: int, *, out: Collection[str] = ()) -> Drawn:
+    """The pilot of `size` items from what was known at the end of `day`; items that are `out` are left to come back.
+
+    Raises:
+        UserError: a size that is no pilot's, or no item to draw.
+    """
+    check_size(size)
+    project, items = desk.project, desk.items(day)
+    gold = set(in_force(desk.frame(GOLD_SET, day), day)["item_id"])
+    pool = _pool(desk, day, items)
+    free = pool[~pool["item_id"].isin(gold) & ~pool["item_id"].isin(out)].reset_index(drop=True)
+    if not len(free):
+        raise UserError(
+            "there is no item to draw",
+            where=f"project {project.project}, {day}",
+            do="Land items nobody has labelled yet, with a source of items or in an export with unlabelled tasks.",
+        )
+    strata = [c for c in free.columns if c not in ("item_id", "labelled") and free[c].nunique() > 1]
+    order = drawing_order(free, strata, seed=f"{project.project}\x1f{day}")
+    head = free.iloc[order].head(CANDIDATES)
+    sets, note = _duplicate_sets(desk, items, [*head["item_id"], *sorted(gold)])
+    stays = apart(sets, np.arange(len(sets)) >= len(head))[: len(head)]
+    near = int((~stays[: _reach(stays, size)]).sum())
+    chosen = head[stays].head(size).reset_index(drop=True)
+    notes = [note] if note else []
+    if len(chosen) < size:
+        notes.append(f"only {len(chosen):,} of {size:,} items could be drawn")
+    if chosen["labelled"].any():
+        notes.append(f"{int(chosen['labelled'].sum()):,} of them have been labelled before: there are no others")
+    return Drawn(
+        chosen, len(pool), int(pool["item_id"].isin(gold).sum()), len(pool[pool["item_id"].isin(out)]), near,
+        tuple(strata), tuple(notes),
+    )  # fmt: skip
+
+
+def _reach(stays: BoolArray, size: int) -> int:
+    """How many candidates were looked at until `size` of them stayed."""
+    enough = np.flatnonzero(np.cumsum(stays) >= size)
+    return int(enough[0]) + 1 if len(enough) else len(stays)
+
+
+def _pool(desk: Desk, day: date, items: pa.Table) -> pd.DataFrame:
+    """Every item: item_id, labelled, the model's choice ('' for none) and the slices, as text."""
+    pool: pd.DataFrame = items.select(["item_id"]).to_pandas()
+    consensus = desk.frame(CONSENSUS_LABELS, day).set_index("item_id")["n_annotations"]
+    pool["labelled"] = pool["item_id"].map(consensus).fillna(0).to_numpy() > 0
+    pool[GUESS] = _guesses(desk, day, pool["item_id"])
+    for name in desk.project.items.slices:
+        pool[name] = items[f"slice_{name}"].to_pandas().fillna("").astype(str)
+    return pool
+
+
+def _guesses(desk: Desk, day: date, item_ids: pd.Series[Any]) -> pd.Series[Any]:
+    """The class that models hold most likely, by their mean; empty for an item that no model knows."""
+    table = desk.lake.read(PREDICTIONS, day) if desk.lake.has(PREDICTIONS, day) else PREDICTIONS.empty()
+    if not len(table):
+        return pd.Series("", index=item_ids.index)
+    frame = table.to_pandas()
+    matrix = pd.DataFrame(np.stack(frame["probabilities"].to_list()), index=frame["item_id"]).groupby(level=0).mean()
+    names = np.asarray(desk.project.labels.classes, dtype=object)
+    # A model that tells nothing apart, such as one without labels to learn from, makes no guess.
+    best = matrix.to_numpy().argmax(axis=1)
+    told = np.where(np.ptp(matrix.to_numpy(), axis=0).max() > 1e-9, names[best], "")
+    return item_ids.map(pd.Series(told, index=matrix.index)).fillna("")
+
+
+def features_of(desk: Desk, items: pa.Table, ids: Sequence[str]) -> Any:
+    """Points of some items in which near duplicates lie together, (n, d); None where no field says how they look.
+
+    The built-in model's inputs, or the text that the report shows.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from label_pipeline.noise.out_of_fold import standardised, text_features
+
+    base = desk.project.predictions.baseline
+    field = (base.text or base.features) if base else desk.project.items.text
+    if field is None:
+        return None
+    rows = pc.index_in(pa.array(list(ids), pa.string()), items["item_id"].combine_chunks())
+    values = json_values(items["payload"].take(rows), field)
+    if base is None or base.text:
+        return text_features([None if value is None else str(value) for value in values])
+    width = max((len(value) for value in values if isinstance(value, list)), default=0)
+    matrix = np.full((len(values), max(width, 1)), np.nan)
+    for k, value in enumerate(values):
+        if isinstance(value, list) and len(value) == width:
+            matrix[k] = pd.to_numeric(pd.Series(value), errors="coerce")
+    return standardised(matrix)
+
+
+def _duplicate_sets(desk: Desk, items: pa.Table, ids: Sequence[str]) -> tuple[IntArray, str]:
+    """Numbers shared by near duplicates, -1 for none, and why there are none where it could not be told."""
+    points = features_of(desk, items, ids) if available() else None
+    if points is None:
+        return np.full(len(ids), -1, dtype=np.int64), "near duplicates cannot be told: name items.text or a baseline"
+    found = neighbours(points)
+    return found.duplicate_set, found.note
+
+
+def assumptions(desk: Desk, day: date, chosen: pd.DataFrame, answers: int) -> Assumptions:
+    """What is believed before of class shares, from the model's guesses or the labels there are, and of agreement, from
+    the night's figure, else the project's target, else what is usual."""
+    classes = desk.project.labels.classes
+    labels = desk.frame(CONSENSUS_LABELS, day)["label"].dropna()
+    if (chosen[GUESS] != "").any():
+        told, words = chosen[GUESS], "class shares: the model's guesses of these items"
+    elif len(labels):
+        told, words = labels, f"class shares: the {len(labels):,} labels there are"
+    else:
+        told, words = pd.Series(classes), "class shares: all classes alike, as nothing is known"
+    counts = told.value_counts().reindex(list(classes)).fillna(0).to_numpy(np.float64)
+    shares = counts / counts.sum()
+    agreement, why = _agreement(desk, day, shares)
+    return Assumptions(classes, shares, agreement, answers, (words, f"agreement: {why}"))
+
+
+def _agreement(desk: Desk, day: date, shares: Any) -> tuple[float, str]:
+    kpis = desk.frame(KPIS, day) if desk.lake.has(KPIS, day) else KPIS.empty().to_pandas()
+    known = kpis[(kpis["kpi"] == "raw_agreement") & (kpis["dimension"] == "all") & (kpis["n"] >= LEAST_AGREEMENTS)]
+    if len(known) and pd.notna(known["value"].iloc[0]):
+        value = float(known["value"].iloc[0])
+        return value, f"that of {int(known['n'].iloc[0]):,} items by the end of {day} ({value:.0%} of pairs)"
+    target = desk.project.kpis.get("alpha")
+    if target is not None and target.at_least is not None:
+        return agreement_at(target.at_least, shares), f"at the target, alpha {target.at_least:g}"
+    return agreement_at(USUAL_ALPHA, shares), f"at alpha {USUAL_ALPHA:g}, the least for tentative conclusions"
+
+
+def returned(desk: Desk, day: date, batches: Collection[str], asked: Collection[str] = ()) -> Pilot:
+    """What came back of some batches by the end of `day`; `asked` are their items, those answered where not known.
+
+    Raises:
+        UserError: no answer of these batches has been accepted.
+    """
+    project = desk.project
+    events = desk.events(day).to_pandas()
+    ours = events[events["batch_id"].isin(batches) & (events["status"] == "submitted")]
+    if not len(ours):
+        seen = sorted(set(events["batch_id"].dropna()))
+        raise UserError(
+            f"no answer of batch {', '.join(sorted(batches))} has been accepted by the end of {day}",
+            where=f"project {project.project}",
+            do=f"Batches with answers: {', '.join(seen[:10])}." if seen else "No landed answer names a batch.",
+        )
+    answers = ours[ours["role"] != "adjudicator"].reset_index(drop=True)
+    items = np.asarray(sorted({*asked, *ours["item_id"]}), dtype=object)
+    return Pilot(
+        votes=Votes.build(answers, classes=project.labels.classes, items=items),
+        kind="ordinal" if project.labels.type == "ordinal" else "single_choice",
+        answers=answers,
+        consensus=desk.frame(CONSENSUS_LABELS, day),
+        kpis=desk.frame(KPIS, day) if desk.lake.has(KPIS, day) else KPIS.empty().to_pandas(),
+        targets=project.kpis,
+        rates=project.costs,
+        least=project.consensus.annotations.min,
+        most=project.consensus.annotations.max,
+    )

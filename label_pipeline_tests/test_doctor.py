@@ -1,0 +1,119 @@
+"""The doctor: each finding from the real cause, and that looking changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from label_pipeline.cli import BAD_INPUT, OK, main
+from label_pipeline.commands.home import DAGSTER_YAML
+from label_pipeline.doctor import Finding, examine
+from label_pipeline.folders import DataFolder
+from label_pipeline_tests.orchestration.test_running import begin
+
+PROJECT = """\
+project: p
+start: 2026-10-01
+labels: {classes: [a, b]}
+sources: {s: {format: csv, item: i, annotator: a, label: l}}
+people: {roster: people.csv}
+"""
+
+
+@pytest.fixture
+def sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
+    """A data folder in which a night could run."""
+    monkeypatch.setenv("LABEL_PIPELINE_KEY_FILE", str(tmp_path / "pseudonym.key"))
+    monkeypatch.delenv("LABEL_PIPELINE_KEY", raising=False)
+    (tmp_path / "pseudonym.key").write_text("0123456789abcdef0123")
+    (tmp_path / "pseudonym.key").chmod(0o600)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    folder = DataFolder(tmp_path / "data")
+    for path, text in {
+        folder.project_file("p"): PROJECT,
+        folder.project("p") / "people.csv": "source,identity,group,role\ns,ann,crowd,annotator\n",
+        folder.dagster / "dagster.yaml": DAGSTER_YAML,
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def worse(folder: DataFolder) -> list[Finding]:
+    """What is not ok, whatever this machine's Python is told of bytecode."""
+    found = examine(folder, folder.dagster)
+    return [f for f in found if f.level != "ok" and "bytecode" not in f.words]
+
+
+def test_a_sound_folder_has_no_finding(sound: DataFolder) -> None:
+    """Guards against a doctor that cries wolf."""
+    assert worse(sound) == []
+    abouts = [f.about for f in examine(sound, sound.dagster)]
+    assert {"python", "packages", "pseudonym key", "data folder", "disk", "dagster", "project p"} <= set(abouts)
+
+
+def test_the_command(sound: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    """Guards against an exit code that lets a deployment go on that no night can run in."""
+    call = ["doctor", "--json", "--data", str(sound.root)]
+    assert main(call) == OK
+    sound.project_file("p").write_text("project: p\nstart: soon\n")
+    capsys.readouterr()
+    assert main(call) == BAD_INPUT
+    bad = [f for line in capsys.readouterr().out.splitlines() if (f := json.loads(line))["level"] == "bad"]
+    assert [f["about"] for f in bad] == ["project p"]
+    assert "project.yaml:2" in bad[0]["words"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "about", "words"),
+    [
+        ("projects/p/people.csv", "source,identity,group,role\nt,ann,crowd,annotator\n", "project p", "unknown source"),
+        ("dagster/dagster.yaml", "telemetry: {enabled: false}\n", "dagster", "default_limit"),
+        ("dagster/dagster.yaml", "no: such setting\n", "dagster", "cannot be opened"),
+        ("audit/p.jsonl", "{}\n", "project p", "p.jsonl:1"),
+        ("../pseudonym.key", "short", "pseudonym key", "shorter"),
+        ("lake/t/project=p/day=2026-10-01/.tmp-x.parquet", "", "leftovers", "1 files"),
+    ],
+)
+def test_what_is_wrong_is_told(sound: DataFolder, file: str, text: str, about: str, words: str) -> None:
+    """Guards against faults that only the next night would show."""
+    path = sound.root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    found = worse(sound)
+    assert {f.about for f in found} == {about}
+    assert any(words in f.words for f in found)
+    assert all(f.do or "Restore" in f.words or about in ("project p", "pseudonym key") for f in found)
+
+
+def test_a_key_that_others_read(sound: DataFolder) -> None:
+    """Guards against pseudonyms that anybody on the machine can undo."""
+    (sound.root.parent / "pseudonym.key").chmod(0o644)
+    assert [f.about for f in worse(sound)] == ["pseudonym key"]
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="nothing is closed to the administrator")
+def test_a_folder_that_may_not_be_written(sound: DataFolder) -> None:
+    """Guards against a night that fails at its first write."""
+    sound.project("p").parent.chmod(0o500)
+    assert [f.about for f in worse(sound)] == ["data folder"]
+    sound.project("p").parent.chmod(0o700)
+
+
+def test_a_run_whose_process_is_gone(sound: DataFolder) -> None:
+    """Guards against a killed run that nobody knows of, and against a doctor that ends runs itself."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with dg.DagsterInstance.from_config(str(sound.dagster)) as instance:
+        run_id = begin(instance, ended.pid)
+        (found,) = worse(sound)
+        assert "1 runs whose process is gone" in found.words
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert not run.is_finished
