@@ -214,7 +214,7 @@ def table_schema(table: Table, classes: Sequence[str] = (), *, ordered: bool = F
 
     Keys of a table known to be `ordered` are not compared once more.
     """
-    from label_pipeline.contracts.tables import arrow_types
+    from label_pipeline.contracts.table import arrow_types
 
     pandera = _pandera()
     check = pandera.Check
