@@ -13,7 +13,8 @@ from label_pipeline.project import Project
 def tell(folder: DataFolder, project: Project, *, failed_at: str | None = "") -> tuple[int, list[str]]:
     """Tell what is new as of the newest computed day: how many pieces of news went out, and a warning a failed sender.
 
-    `failed_at` names the step at which the run broke off, None where only a part of a night was run. No failure of a sender is raised: its news stay news.
+    `failed_at` names the step at which the run broke off, None where only a part of a night was run. No failure of a
+    sender is raised: its news stay news.
     """
     now = standing(Lake(folder, project.project), project, failed_at=failed_at)
     if now is None:

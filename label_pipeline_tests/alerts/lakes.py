@@ -35,6 +35,7 @@ def night(
     *,
     kpis: list[dict[str, Any]] | None = None,
     gates: dict[str, tuple[bool, str]] | None = None,
+    overridden: tuple[str, ...] = (),
     unreadable: int = 0,
     quarantined: int = 0,
 ) -> None:
@@ -46,11 +47,17 @@ def night(
         return
     write(lake, KPIS, day, kpis or [])
     rows = [
-        {"gate": g, "severity": "block", "passed": ok, "observed": seen, "expected": "at least 0.5", "words": "i07"}
+        gate(g, passed=ok, observed=seen, overridden="anna@example.org: i07" if g in overridden else None)
         for g, (ok, seen) in gates.items()
     ]
-    warned = {"gate": "old", "severity": "warn", "passed": False, "observed": "", "expected": "", "words": ""}
-    write(lake, GATES, day, [*rows, warned])
+    write(lake, GATES, day, [*rows, gate("old", severity="warn", passed=False)])
+
+
+def gate(name: str, **other: Any) -> dict[str, Any]:
+    return {
+        "gate": name, "severity": "block", "observed": "", "expected": "at least 0.5", "words": "i07",
+        "overridden": None, **other,
+    }  # fmt: skip
 
 
 def landing(name: str, landed: int, quarantined: int, problem: str | None = None) -> dict[str, Any]:

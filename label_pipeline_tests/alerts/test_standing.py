@@ -54,6 +54,16 @@ def test_everything_that_can_go_wrong(tmp_path: Path) -> None:
     assert {c.kind for c in found.holds.values()} == {"files", "flood", "gate", "target"}
 
 
+def test_an_overridden_gate_is_over(tmp_path: Path) -> None:
+    """Loss: somebody signed for the night, and everybody is still told that it was stopped; or told who signed."""
+    house = lake(tmp_path)
+    night(house, D1, gates={"coverage": (False, "0.42")}, overridden=("coverage",))
+    found = standing(house, project())
+    assert found is not None
+    assert not found.holds
+    assert found.over["gate coverage"] == "Gate coverage was overridden."
+
+
 @pytest.mark.parametrize(
     ("status", "value", "where"),
     [("missed", 0.5, "holds"), ("met", 0.95, "over"), ("unsure", 0.85, "undecided"), ("no data", None, "undecided")],
