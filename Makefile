@@ -6,7 +6,7 @@ export LABEL_PIPELINE_DATA ?= $(CURDIR)/data
 # Where Python may not keep its bytecode, every night would compile all imports again: half a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: nightly test slow check ui label-studio lock clean
+.PHONY: nightly test slow check ui label-studio torch lock clean
 
 nightly: .venv/ready  ## last night for the sample project
 	$(BIN)/label-pipeline nightly --project sample
@@ -22,7 +22,7 @@ label-studio: .label-studio/ready  ## a Label Studio to try pulling from, on 127
 	COLLECT_ANALYTICS=False LATEST_VERSION_CHECK=False SENTRY_DSN= FRONTEND_SENTRY_DSN= .label-studio/bin/label-studio \
 		start --no-browser --internal-host 127.0.0.1 --port 8080 --data-dir $(LABEL_PIPELINE_DATA)/label-studio
 
-slow: .venv/ready .label-studio/ready  ## the slow tests: real servers, browser, campaigns
+slow: .venv/ready .label-studio/ready .consumers/ready  ## the slow tests: real servers, browser, campaigns
 	$(BIN)/pytest -m slow -n auto --dist loadfile
 
 check: test slow  ## everything
@@ -42,11 +42,26 @@ check: test slow  ## everything
 	.label-studio/bin/uv pip install -q --python .label-studio/bin/python -r label-studio.lock
 	touch $@
 
-lock:  ## write both locks anew
+# What reads our files beside our own code, and our loader without what the pipeline is made of. PyTorch is taken only
+# from wheels that lie here already: for one example it is too large a download. `make torch` fetches it.
+.consumers/ready: consumers.lock
+	$(PYTHON) -m venv .consumers
+	.consumers/bin/python -m pip install -q --disable-pip-version-check uv
+	.consumers/bin/uv pip install -q --python .consumers/bin/python -r consumers.lock
+	.consumers/bin/uv pip install -q --python .consumers/bin/python --no-deps --no-build-isolation -e .
+	.consumers/bin/python -m pip install -q --no-index --no-deps torch 2>/dev/null || true
+	touch $@
+
+torch: .consumers/ready  ## PyTorch for its example and test
+	.consumers/bin/python -m pip install -q torch
+
+lock:  ## write all locks anew
+	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
+		--group pyproject.toml:consumers -o consumers.lock
 	echo label-studio==1.23.2 | $(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal \
 		--python-version 3.11 - -o label-studio.lock
 	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
 		--group dev --extra crowdkit pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv .label-studio data/lake data/marts data/published data/reports data/dagster
+	rm -rf .venv .label-studio .consumers data/lake data/marts data/published data/reports data/dagster
