@@ -53,8 +53,8 @@ def upper_bound(
 ) -> FloatArray:
     """The largest shares (k,) that `right` of `n` (k,) leave possible, at every look at once; 1 without a failure.
 
-    With weight 0.5 the bound fails at some look with probability error / 2 at most; with that of a `Stretch`, all bounds
-    of all starts together with `error` at most.
+    With weight 0.5 the bound fails at some look with probability error / 2 at most; with that of a `Stretch`, all
+    bounds of all starts together with `error` at most.
     """
     right, wrong = np.asarray(right, dtype=np.float64), np.asarray(n - right, dtype=np.float64)
     target = -np.log(error * weight)

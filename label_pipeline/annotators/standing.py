@@ -45,15 +45,15 @@ def standing(answers: pd.DataFrame, first_votes: pd.Series[Any], limit: Limit | 
     """The stretches of every annotator, a frame of the table annotator_standing.
 
     `answers` is from `gold.checks.check_answers`; `first_votes` is the day of each annotator's first vote, by annotator
-    id. Days with gold checks are the looks of `sequential.stretches`. A stretch begins on the first day of the bets that
-    showed it, so that work which gold checks had found good stays good, and work since the day it turned does not
+    id. Days with gold checks are the looks of `sequential.stretches`. A stretch begins on the first day of the bets
+    that showed it, so that work which gold checks had found good stays good, and work since the day it turned does not
     count; the first one begins with the first vote. Without a limit everybody counts.
     """
     days = answers.groupby(["annotator_id", "given_on"], sort=True)["right"].agg(["sum", "size"]).reset_index()
-    of_person = {person: each for person, each in days.groupby("annotator_id", sort=True)}
+    of_person = {str(person): each for person, each in days.groupby("annotator_id", sort=True)}
     rows: list[dict[str, Any]] = []
     for person, first in first_votes.sort_index().items():
-        looks = of_person.get(person, days.iloc[:0])
+        looks = of_person.get(str(person), days.iloc[:0])
         rows += _rows(str(person), pd.Timestamp(first).date(), looks, limit)
     return pd.DataFrame(rows, columns=ANNOTATOR_STANDING.names)
 

@@ -28,9 +28,10 @@ def check_answers(
     """The answers that score their annotators as of `day`: item_id, annotator_id, given_on, true_label, right.
 
     `annotations` are votes with item_id, annotator_id, label and given_on (the day of the answer); `gold` is a frame
-    of gold_set; `right` says which labels are. Answers on check gold in force count: on seeds whenever they were given, on promoted items from the
-    day after the promotion, since earlier answers are what made them gold. Items that came into gold through an
-    adjudication score nobody: they were adjudicated because people disagreed, and are harder than work usually is.
+    of gold_set; `right` says which labels are. Answers on check gold in force count: on seeds whenever they were given,
+    on promoted items from the day after the promotion, since earlier answers are what made them gold. Items that came
+    into gold through an adjudication score nobody: they were adjudicated because people disagreed, and are harder than
+    work usually is.
     """
     now = in_force(gold, day)
     now = now[(now["role"] == "check") & (now["origin"] != "adjudication")]
@@ -57,11 +58,11 @@ def challenges(
 ) -> dict[str, str]:
     """The gold items in force that good annotators challenge on `day`, each with the reason in words.
 
-    `annotations` has item_id, annotator_id, label, landed_day, role; `answers` is from `check_answers`. A person is good
-    whose right answers on other checks, one right and one wrong added, are a share of at least `good`: three in a row
-    for 0.7. An item is challenged when at least `at_least` good people gave one same other label, and so few of the
-    good ones gave the gold label that the chance is at most `CHANCE` were it right: P(Binomial(n, q) ≤ agreeing), q
-    their mean share. Models do not challenge. Answers that whoever decided the truth could have known are not held
+    `annotations` has item_id, annotator_id, label, landed_day, role; `answers` is from `check_answers`. A person is
+    good whose right answers on other checks, one right and one wrong added, are a share of at least `good`: two in a
+    row for 0.7. An item is challenged when at least `at_least` good people gave one same other label, and so few of
+    the good ones gave the gold label that the chance is at most `CHANCE` were it right: P(Binomial(n, q) ≤ agreeing),
+    q their mean share. Models do not challenge. Answers that whoever decided the truth could have known are not held
     against it again: after a decision only those count that landed later; on seeds all do until they are decided anew.
     """
     from scipy.special import bdtr

@@ -166,10 +166,11 @@ def _notes(item: str, role: str, claim: _Claim, seed: _Claim | None) -> list[str
 def _seeds(seeds: pd.DataFrame) -> dict[str, _Claim]:
     """What the seeds say of each item."""
     seeds = _complete(seeds, "gold seeds")
-    stated = seeds["role"].where(seeds["role"].notna() & (seeds["role"] != ""), None)
-    for role in sorted(set(stated.dropna()) - set(ROLES)):
+    stated = [None if pd.isna(role) or role == "" else str(role) for role in seeds["role"]]
+    for role in sorted({role for role in stated if role} - set(ROLES)):
         raise UserError(f"'{role}' is not a role of gold", where="gold seeds", do=nearest(role, ROLES))
-    rows = seeds.assign(role=stated).sort_values(["item_id", "label", "evidence"], kind="stable").to_dict("records")
+    seeds = seeds.assign(role=pd.Series(stated, index=seeds.index, dtype=object))
+    rows = seeds.sort_values(["item_id", "label", "evidence"], kind="stable").to_dict("records")
     of_item: dict[str, list[dict[Any, Any]]] = {}
     for row in rows:
         of_item.setdefault(row["item_id"], []).append(row)
@@ -255,8 +256,8 @@ def _step(eve: pd.DataFrame, wanted: pd.DataFrame, held: Collection[str], day: d
         version=opening["item_id"].map(versions).fillna(0).astype("int64") + 1, valid_from=day
     ).reindex(columns=GOLD_SET.names)
     frame = pd.concat([part for part in (eve, opening.astype(object)) if len(part)] or [eve], ignore_index=True)
-    frame = frame.where(frame.notna(), None).assign(version=frame["version"].astype("int64"))
-    return frame.sort_values(["item_id", "version"], ignore_index=True)
+    frame = frame.astype(object).mask(frame.isna(), None).assign(version=frame["version"].astype("int64"))
+    return pd.DataFrame(frame.sort_values(["item_id", "version"], ignore_index=True))
 
 
 def _complete(rows: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -28,8 +28,8 @@ class Line:
     """Gold of one class, or of all ('').
 
     `check` and `evaluation` are in force; `challenged` and `due` wait for a re-check, in force or not; `expiring` will
-    be due within `SOON`. `accuracy` is the share of evaluation items (of the class) that annotations alone give the true
-    label; `more` evaluation items are needed for its interval to be within the wanted half width.
+    be due within `SOON`. `accuracy` is the share of evaluation items (of the class) that annotations alone give the
+    true label; `more` evaluation items are needed for its interval to be within the wanted half width.
     """
 
     name: str

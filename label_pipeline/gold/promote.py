@@ -1,9 +1,9 @@
 """Promotion: items settled beyond doubt that become check gold.
 
 Here belongs which items are beyond doubt. A promoted item is always a check item and never measures the consensus that
-chose it: items are promoted because the consensus was sure of them, so it would look better on them than it is. Nor does
-it teach the consensus (`settle.known_truth`) or score those who made it (`checks.check_answers`). A promotion is an act
-in the audit log, which gold of later days reads: it stays what it was when the consensus thinks otherwise later.
+chose it: items are promoted because the consensus was sure of them, so it would look better on them than it is. Nor
+does it teach the consensus (`settle.known_truth`) or score those who made it (`checks.check_answers`). A promotion is
+an act in the audit log, which gold of later days reads: it stays what it was when the consensus thinks otherwise later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """What is beyond doubt: `independent` people who agree, `confidence`, the model's agreement, accepted for `wait_days`.
+    """What is beyond doubt: `independent` people who agree, `confidence`, the model's agreement, `wait_days` accepted.
 
     At most `at_most` items are promoted a night.
     """
@@ -46,8 +46,8 @@ def promotions(
 
     `consensus`, `issues` and `gold` are consensus_labels, label_issues and gold_set of the day, `model` the class the
     model gives each item (a series by item id, None without a model), `annotations` the votes with item_id,
-    annotator_id, label, role. `barred` are items that are never promoted, and `trusted` the annotators whose votes count
-    in full (None: all).
+    annotator_id, label, role. `barred` are items that are never promoted, and `trusted` the annotators whose votes
+    count in full (None: all).
 
     An item qualifies that has been accepted for `wait_days` without a break and is so at `confidence`, as no label
     issue, whose label at least `independent` people gave and nobody disputes; with `model_agrees` the model chooses it
@@ -76,8 +76,8 @@ def promotions(
     turn = rows["label"].map(checks).fillna(0) + rows.groupby("label").cumcount()
     rows = rows.assign(turn=turn).sort_values(["turn", "label", "item_id"], kind="stable").head(policy.at_most)
     evidence = [
-        f"{r.people} people agree, confidence {np.floor(r.confidence * 1e4) / 1e4:.4f}"
+        f"{n} people agree, confidence {np.floor(sure * 1e4) / 1e4:.4f}"  # never rounded up to certainty
         + (", so does the model" if policy.model_agrees else "")
-        for r in rows.itertuples()
+        for n, sure in zip(rows["people"], rows["confidence"].to_numpy(np.float64), strict=True)
     ]
     return rows.assign(evidence=evidence)[["item_id", "label", "evidence"]].reset_index(drop=True)

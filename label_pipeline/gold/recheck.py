@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -99,7 +100,7 @@ def gold_asks(update: GoldUpdate, frame: pd.DataFrame, drawn: Mapping[str, date]
     return found.assign(rank=range(1, len(found) + 1))
 
 
-def _doubt(row: Mapping[str, object]) -> dict[str, object]:
+def _doubt(row: Mapping[Any, Any]) -> dict[str, object]:
     item, label, role = str(row["item_id"]), row["label"], row["role"]
     if not pd.isna(row["challenged_on"]):
         return _ask(item, "challenged", row["challenged_on"], label, role, f"gold says {label}; {row['challenge']}")

@@ -218,7 +218,8 @@ def _first_votes(desk: Desk, day: date) -> pd.Series[Any]:
             GROUP BY annotator_id, annotated_at IS NULL
             """
         ).df()
-    return frame.assign(first=given_on(frame, desk.project.timezone)).groupby("annotator_id")["first"].min()
+    frame = frame.assign(first=given_on(frame, desk.project.timezone))
+    return pd.Series(frame.groupby("annotator_id")["first"].min())
 
 
 # --- how much of it there is, and what becomes gold

@@ -13,7 +13,7 @@ from typing import Any
 from label_pipeline.project import Source
 from label_pipeline.sources.landed import open_table
 from label_pipeline.sources.reading import Reading
-from label_pipeline.sources.wide import Parts, read_wide, text_of
+from label_pipeline.sources.wide import Parts, batch_of, read_wide, text_of
 
 
 def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Reading:
@@ -32,6 +32,6 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
         annotated_at=column("SubmitTime"),
         duration_s=column("WorkTimeInSeconds"),
         duration_source="measured",
-        batch_id=text_of(source.batch, columns, "batch"),
+        batch_id=batch_of(source, columns, "Input.batch_id"),
     )
     return read_wide(con, columns, broken, source, fields, parts)

@@ -8,7 +8,9 @@ from typing import Any
 from label_pipeline.project import Source
 from label_pipeline.sources.landed import open_table
 from label_pipeline.sources.reading import Reading
-from label_pipeline.sources.wide import Parts, read_wide, text_of
+from label_pipeline.sources.wide import Parts, batch_of, read_wide, text_of
+
+BATCH = "batch_id"
 
 
 def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Reading:
@@ -22,14 +24,14 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
         annotated_at=text_of(source.annotated_at, columns, "annotated_at"),
         duration_s=text_of(source.duration_s, columns, "duration_s"),
         duration_source="measured" if source.duration_s else "accept_submit" if source.started_at else "none",
-        batch_id=text_of(source.batch, columns, "batch"),
+        batch_id=batch_of(source, columns, BATCH),
     )
     return read_wide(con, columns, broken, source, fields, parts)
 
 
 def _wanted(source: Source, fields: tuple[str, ...]) -> dict[str, set[str]]:
     """The columns that will be asked for, where no `<n>` stands in their names."""
-    parts = (source.annotator, source.annotation_id, source.status, source.batch)
+    parts = (source.annotator, source.annotation_id, source.status, source.batch or BATCH)
     times = (source.started_at, source.annotated_at, source.duration_s)
     texts = {*source.item, *source.label, *(name for name in (*parts, *times) if name)}
     values = {source.fields.get(field, field) for field in fields}

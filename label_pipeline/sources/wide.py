@@ -101,6 +101,11 @@ def text_of(column: str | None, columns: Columns, field: str) -> str:
     return trimmed(columns.text(column))
 
 
+def batch_of(source: Source, columns: Columns, own: str) -> str:
+    """SQL for the batch: the column that is mapped, else `own`, in which `batch` sends it out, where the file has it."""
+    return text_of(source.batch or (own if own in columns else None), columns, "batch")
+
+
 def missing(words: str, name: str, columns: Columns, field: str) -> UserError:
     """A mapped column that the file has not. A file without a header has people in its first line: only a name that
     is nearly the wanted one is shown."""

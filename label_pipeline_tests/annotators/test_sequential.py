@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_stretches_cover_all_looks_and_take_turns(looks: list[tuple[int, int]], 
     found = stretches(right, n, limit)
     assert found[0].first == 0
     assert found[-1].last == max(len(n) - 1, 0)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.last + 1 == after.first
         assert before.below != after.below
     assert all(s.first <= s.shown for s in found)

@@ -71,8 +71,16 @@ VALUES = st.one_of(st.none(), st.text(max_size=8), st.integers(-9, 9), st.lists(
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.text("abcdefg", min_size=1, max_size=3), VALUES), min_size=1, max_size=6,
-                unique_by=lambda pair: pair[0]), st.sampled_from(FORMATS), st.randoms(use_true_random=False))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(st.text("abcdefg", min_size=1, max_size=3), VALUES),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda pair: pair[0],
+    ),
+    st.sampled_from(FORMATS),
+    st.randoms(use_true_random=False),
+)
 def test_no_purpose_can_be_told_from_what_is_sent(items: list[tuple[str, Any]], form: str, chance: Any) -> None:
     """Loss: one key more, another order, another kind of id, and everybody works with care where it is counted.
 

@@ -174,11 +174,12 @@ def test_promotion_is_kept_until_somebody_says_otherwise() -> None:
     """Guards against promoted gold that leaves with the consensus that made it, or that binds over a person's word."""
     promoted = pd.DataFrame([("a", "cat", "3 people agree")], columns=["item_id", "label", "evidence"], dtype=object)
     first = gold_set(NONE, seeds(), decisions(), day(0), promotions=promoted)
-    second = gold_set(first.frame, seeds(), decisions(), day(1))
+    second = gold_set(first.frame, seeds(), decisions(), day(1), promotions=promoted)
     assert rows(second) == [("a", 1, "cat", "promoted", "check", day(0), None, "3 people agree")]
     again = gold_set(second.frame, seeds(), decisions(), day(0), promotions=promoted)
     assert rows(again) == rows(first)
-    ruled = gold_set(second.frame, seeds(), decisions(("a", "dog", "x", pd.NaT, "e", 2)), day(2))
+    ruling = decisions(("a", "dog", "x", pd.NaT, "e", 2))
+    ruled = gold_set(second.frame, seeds(), ruling, day(2), promotions=promoted)
     assert rows(ruled)[1] == ("a", 2, "dog", "adjudication", "check", day(2), None, "e")
 
 
@@ -219,13 +220,21 @@ POLICY = Doubts(expire_after=2, changes=[Change("v2", day(1), frozenset({"dog"})
 def test_invariants_of_a_life(nights: list[tuple[Any, Any, Any, Any]], rnd: Any) -> None:
     """Guards against two truths at once, gaps in versions, mixed roles, and a rerun that gives something else."""
     frame, told = NONE, []
+    promotions = pd.DataFrame(columns=["item_id", "label", "evidence"], dtype=object)
     for k, (some_seeds, some_decisions, promoted, challenged) in enumerate(nights):
-        new = pd.DataFrame(promoted, columns=["item_id", "label", "evidence"], dtype=object)
-        new = new[~new["item_id"].isin(frame["item_id"])]
+        new = pd.DataFrame(promoted, columns=promotions.columns, dtype=object)
+        promotions = pd.concat([promotions, new[~new["item_id"].isin(frame["item_id"])]]).drop_duplicates("item_id")
 
-        def night(previous: pd.DataFrame) -> tuple[GoldUpdate, pd.DataFrame]:
+        def night(
+            previous: pd.DataFrame,
+            k: int = k,
+            some_seeds: Any = some_seeds,
+            some_decisions: Any = some_decisions,
+            promotions: pd.DataFrame = promotions,
+            challenged: Any = challenged,
+        ) -> tuple[GoldUpdate, pd.DataFrame]:
             landed = decisions(*(d for d in some_decisions if d[5] <= k))
-            update = gold_set(previous, seeds(*some_seeds), landed, day(k), promotions=new)
+            update = gold_set(previous, seeds(*some_seeds), landed, day(k), promotions=promotions)
             return update, doubted(update.frame, challenged, day(k), POLICY)
 
         update, after = night(frame)

@@ -91,7 +91,7 @@ def test_gold_expires_and_is_confirmed_for_another_term() -> None:
 
 
 def test_a_new_guideline_asks_for_the_classes_it_changes() -> None:
-    """Loss: gold of the old rule scores people who keep the new one; or a note in the margin costs a week of experts."""
+    """Loss: gold of the old rule scores people who keep the new one; or a note in the margin costs experts a week."""
     some, every = Change("v2", day(5), frozenset({"dog"})), Change("v3", day(8))
     policy = Doubts(changes=[some, every], suspend_due=True)
     _, frame = night(NONE, 0, policy=policy)
