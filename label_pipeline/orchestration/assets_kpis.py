@@ -15,7 +15,7 @@ from label_pipeline.gold.life import in_force
 from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
 from label_pipeline.kpis.definition import to_frame
 from label_pipeline.kpis.night import Night
-from label_pipeline.orchestration.assets_labels import model_inputs
+from label_pipeline.orchestration.assets_predictions import model_inputs
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.settle import SETTLED

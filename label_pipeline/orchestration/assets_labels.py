@@ -1,4 +1,4 @@
-"""Assets that judge labels: a model's probabilities, consensus, annotators, noise, and what to label again."""
+"""Assets that judge labels: consensus, annotators, noise, and what to label again."""
 
 from __future__ import annotations
 
@@ -16,35 +16,26 @@ from label_pipeline.contracts.tables import (
     CONSENSUS_LABELS,
     GOLD_SET,
     LABEL_ISSUES,
-    PREDICTIONS,
     RELABEL_QUEUE,
 )
 from label_pipeline.gold.life import in_force
 from label_pipeline.orchestration import assets_typed
+from label_pipeline.orchestration.assets_predictions import aligned, neighbourhood
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.orchestration.voices import voices
+from label_pipeline.report.plots import bar, histogram
 from label_pipeline.settle import Policy, consensus_table, known_truth
-from label_pipeline.state import current_predictions, json_values
 
 if TYPE_CHECKING:
     from label_pipeline.consensus.selection import FittedConsensus
 
 WITH_CLEANLAB = frozenset({"python", "parquet", "cleanlab"})
-BASELINE = "baseline"
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
     """The second stage of a project's graph."""
     return [
-        table_step(
-            desk,
-            [Output("predictions", PREDICTIONS)],
-            _predictions,
-            group="labels",
-            after=["annotation_events", "items", "landed_predictions", "gold_set", "annotator_standing"],
-            kinds=frozenset({"python", "parquet", "scikitlearn"}),
-        ),
         table_step(
             desk,
             [
@@ -82,120 +73,6 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
     ]
 
 
-# --- a model's class probabilities
-
-
-def _predictions(desk: Desk, day: date) -> Made:
-    """Landed probabilities where there are any, else out-of-fold ones of the built-in model, else none; and what models
-    answered like annotators."""
-    if not desk.project.labels.has_one_class:
-        return Made(rows={"predictions": PREDICTIONS.empty()}, words="No model is asked about labels of this type.")
-    landed = current_predictions(desk.lake, day)
-    witnesses = _witnesses(desk, day)
-    if len(landed) or desk.project.predictions.baseline is None:
-        rows = pd.concat([landed.to_pandas(), witnesses]) if len(witnesses) else landed
-        return Made(rows={"predictions": rows}, figures={"items": float(len(rows))}, words=_heard(witnesses))
-    items = desk.items(day)
-    probabilities, about = _baseline(desk, day, items)
-    if probabilities is None:
-        rows = witnesses if len(witnesses) else PREDICTIONS.empty()
-        return Made(rows={"predictions": rows}, figures={"items": float(len(rows))}, words=about + _heard(witnesses))
-    rows = pd.DataFrame(
-        {"item_id": items["item_id"].to_pandas(), "model": BASELINE, "probabilities": list(probabilities)}
-    )
-    top = probabilities.max(axis=1) if len(probabilities) else np.zeros(0)
-    return Made(
-        rows={"predictions": pd.concat([rows, witnesses]) if len(witnesses) else rows},
-        figures={"items": float(len(rows)), "mean_top_probability": float(top.mean()) if len(top) else 0.0},
-        words=f"Out-of-fold probabilities: {about}" + _heard(witnesses),
-        plot=partial(_histogram, top, "Probability of the model's choice"),
-    )
-
-
-def _witnesses(desk: Desk, day: date) -> pd.DataFrame:
-    """The answers of annotators who are models, as probabilities: item_id, model (the pseudonym), probabilities."""
-    from label_pipeline.consensus.witness import witness_probabilities
-
-    answers = desk.witnesses(day).to_pandas()
-    found = []
-    if len(answers):
-        items = desk.items(day)
-        people = desk.votes(voices(desk, day).annotations, items)
-        for model, own in answers[answers["item_id"].isin(people.items)].groupby("annotator_id"):
-            answered, table = witness_probabilities(people, desk.votes(own, items))
-            found.append(
-                pd.DataFrame(
-                    {"item_id": people.items[answered], "model": model, "probabilities": list(table[answered])}
-                )
-            )
-    return pd.concat(found) if found else pd.DataFrame(columns=["item_id", "model", "probabilities"], dtype=object)
-
-
-def _heard(witnesses: pd.DataFrame) -> str:
-    """Who of the annotators is a model, in words."""
-    models = sorted(witnesses["model"].unique())
-    return f"\n\nAnnotators that are models: {', '.join(models)}." if models else ""
-
-
-def _baseline(desk: Desk, day: date, items: Any) -> tuple[Any, str]:
-    """Out-of-fold probabilities, learnt from what annotations alone say, and a description of the model.
-
-    None where no item has the numbers that the project declares as features; the description says so.
-    """
-    from label_pipeline.consensus.dawid_skene import DawidSkene
-    from label_pipeline.noise.out_of_fold import from_features, from_text
-
-    base = desk.project.predictions.baseline
-    assert base is not None
-    values = json_values(items["payload"], base.text or base.features or "")
-    matrix = None if base.text else _matrix(values)
-    if matrix is not None and not matrix.size:
-        return None, f"No item has a list of numbers in its field '{base.features}': there is no model."
-    votes = desk.votes(voices(desk, day).annotations, items)
-    truth = known_truth(votes, in_force(desk.frame(GOLD_SET, day), day))
-    fitted = DawidSkene().fit(votes, gold=truth)
-    weights = fitted.probabilities_.max(axis=1)
-    if matrix is None:
-        learnt = from_text(values, fitted.labels_, votes.n_classes, weights=weights)
-    else:
-        learnt = from_features(matrix, fitted.labels_, votes.n_classes, weights=weights)
-    return learnt.probabilities, ", ".join(f"{name} {value}" for name, value in learnt.description.items())
-
-
-def model_inputs(desk: Desk, items: Any) -> Any:
-    """What the built-in model reads of each of `items`: texts, or numbers (n_items, n_features); None for neither."""
-    base = desk.project.predictions.baseline
-    if base is None:
-        return None
-    values = json_values(items["payload"], base.text or base.features or "")
-    return [None if v is None else str(v) for v in values] if base.text else _matrix(values)
-
-
-def _matrix(values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Feature lists as a matrix; NaN where an item has no usable ones."""
-    width = max((len(v) for v in values if isinstance(v, list)), default=0)
-    rows = np.full((len(values), width), np.nan)
-    for k, value in enumerate(values):
-        if isinstance(value, list) and len(value) == width:
-            rows[k] = pd.to_numeric(pd.Series(value), errors="coerce")
-    return rows
-
-
-def _aligned(desk: Desk, day: date, items: Any) -> Any:
-    """The day's probabilities as a matrix aligned to `items`: the mean over models; None when there are none.
-
-    An item no model knows gets the mean of the others, which says nothing about it in particular.
-    """
-    table = desk.lake.read(PREDICTIONS, day)
-    if not len(table):
-        return None
-    frame = table.to_pandas()
-    matrix = pd.DataFrame(np.stack(frame["probabilities"].to_list()), index=frame["item_id"]).groupby(level=0).mean()
-    aligned = matrix.reindex(items["item_id"].to_pylist())
-    filled = aligned.fillna(matrix.mean()).to_numpy()
-    return filled / filled.sum(axis=1, keepdims=True)
-
-
 # --- consensus
 
 
@@ -213,7 +90,7 @@ def _consensus(desk: Desk, day: date) -> Made:
         fit_consensus,
         method=project.consensus.method,
         ordered=ordered,
-        probabilities=_aligned(desk, day, items),
+        probabilities=aligned(desk, day, items),
         gold=truth,
         seed=0,
     )
@@ -240,7 +117,7 @@ def _consensus(desk: Desk, day: date) -> Made:
             **{str(name): float(n) for name, n in sorted(statuses.items())},
         },
         words=fitted.why_,
-        plot=partial(_histogram, table["confidence"].dropna().to_numpy(), "Confidence of the consensus labels"),
+        plot=partial(histogram, table["confidence"].dropna().to_numpy(), "Confidence of the consensus labels"),
     )
 
 
@@ -269,7 +146,7 @@ def _annotators(desk: Desk, day: date) -> Made:
             "median_quality": float(np.nan_to_num(frame["quality"].median())),
         },
         words="\n".join(f"- {r['annotator_id']}: {', '.join(r['flags'])}" for r in frame[flagged].to_dict("records")),
-        plot=partial(_histogram, frame["quality"].to_numpy(), "Quality of annotators"),
+        plot=partial(histogram, frame["quality"].to_numpy(), "Quality of annotators"),
     )
 
 
@@ -311,13 +188,13 @@ def _issues(desk: Desk, day: date) -> Made:
     from label_pipeline.noise.table import label_issues
 
     items, consensus = desk.items(day), desk.frame(CONSENSUS_LABELS, day)
-    probabilities = _aligned(desk, day, items)
+    probabilities = aligned(desk, day, items)
     if probabilities is None:
         return Made(rows={"label_issues": LABEL_ISSUES.empty()}, words="No model to compare labels with.")
     classes = list(desk.project.labels.classes)
     labels = pd.Categorical(consensus["label"], categories=classes).codes.astype(np.int64)
     report = label_issues(
-        consensus["item_id"].to_numpy(), labels, probabilities, classes, features=_neighbourhood(desk, items)
+        consensus["item_id"].to_numpy(), labels, probabilities, classes, features=neighbourhood(desk, items)
     )
     frame = report.table.assign(
         # An outlier is worth a look, but says nothing against its label.
@@ -336,23 +213,8 @@ def _issues(desk: Desk, day: date) -> Made:
             "outliers": float((frame["kind"] == "outlier").sum()),
         },
         words="\n".join([*report.notes, *listed]),
-        plot=partial(_histogram, frame["label_quality"].dropna().to_numpy(), "Label quality scores"),
+        plot=partial(histogram, frame["label_quality"].dropna().to_numpy(), "Label quality scores"),
     )
-
-
-def _neighbourhood(desk: Desk, items: Any) -> Any:
-    """The baseline's features as points in which near duplicates lie together; None without a baseline or Datalab."""
-    from label_pipeline.noise.neighbours import available
-    from label_pipeline.noise.out_of_fold import standardised, text_features
-
-    base = desk.project.predictions.baseline
-    if base is None or not available():
-        return None
-    values = json_values(items["payload"], base.text or base.features or "")
-    matrix = None if base.text else _matrix(values)
-    if matrix is not None and not matrix.size:
-        return None, f"No item has a list of numbers in its field '{base.features}': there is no model."
-    return text_features(values) if base.text else standardised(_matrix(values))
 
 
 # --- the relabel queue
@@ -371,7 +233,7 @@ def _queue(desk: Desk, day: date) -> Made:
     frame = relabel_queue(
         consensus,
         desk.frame(LABEL_ISSUES, day),
-        _aligned(desk, day, items),
+        aligned(desk, day, items),
         desk.annotations(day).select(["item_id", "annotator_id"]).to_pandas(),
         QueuePolicy(
             budget_annotations=project.queue.budget.annotations,
@@ -389,17 +251,5 @@ def _queue(desk: Desk, day: date) -> Made:
         words="\n".join(
             f"{r['rank']}. {r['item_id']}: {r['reason']} ({r['route']})" for r in frame.head(10).to_dict("records")
         ),
-        plot=partial(_bar, [str(r) for r in routes.index], routes.to_list(), "Queue by route"),
+        plot=partial(bar, [str(r) for r in routes.index], routes.to_list(), "Queue by route"),
     )
-
-
-def _histogram(values: Any, title: str) -> bytes:
-    from label_pipeline.report.plots import histogram
-
-    return bytes(histogram(values, title))
-
-
-def _bar(labels: list[str], values: list[int], title: str) -> bytes:
-    from label_pipeline.report.plots import bar
-
-    return bytes(bar(labels, values, title))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from label_pipeline.contracts.tables import ANNOTATOR_QUALITY, CONSENSUS_EVIDENCE, KPIS, LANDINGS, PREDICTIONS
 from label_pipeline.errors import UserError
 from label_pipeline.noise.out_of_fold import FOLDS
-from label_pipeline.orchestration.assets_labels import BASELINE
+from label_pipeline.orchestration.assets_predictions import BASELINE
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.publish.candidate import INCLUDED
 from label_pipeline.publish.datasheet import ANSWERS
