@@ -35,8 +35,9 @@ class Batches(Part):
     """What goes out: `size` rows at most, by `shares`, a new item to `people` at once (default: as many as it needs).
 
     Nobody sees a gold item more than `gold_exposure` times. With `prelabel` some new items carry the model's label.
-    What has not come back `due_days` after it was sent may be sent again. From the landing day `require_from` on,
-    answers on items that were never sent are quarantined.
+    What has not come back `due_days` after it was sent may be sent again. Adjudicators are asked for `rechecks`
+    decisions because of gold, at most, within the night's budget. From the landing day `require_from` on, answers on
+    items that were never sent are quarantined.
     """
 
     size: int = Field(100, ge=1, le=100_000)
@@ -45,4 +46,5 @@ class Batches(Part):
     gold_exposure: int = Field(3, ge=1)
     prelabel: bool = False
     due_days: int = Field(14, ge=1)
+    rechecks: int = Field(20, ge=0)
     require_from: date | None = None

@@ -24,6 +24,8 @@ import pandas as pd
 
 from label_pipeline.contracts.tables import BATCHES
 from label_pipeline.errors import UserError
+from label_pipeline.gold.holdout import EVALUATION
+from label_pipeline.gold.recheck import DRAWN
 
 PILOT, NEW, RELABEL, GOLD_CHECK, ADJUDICATION = PURPOSES = ("pilot", "new", "relabel", "gold check", "adjudication")
 FOR_ADJUDICATORS = "-adjudication"
@@ -39,7 +41,7 @@ class BatchPolicy:
     At most `size` rows; `new`, `relabel` and `gold` are the shares of never labelled items, of items to label again
     and of hidden gold checks, relative to each other. A gold item is sent as long as nobody can have seen it
     `gold_exposure` times. A new item asks `people`, or as many as `min_annotations` lacks. With `prelabel` some of the
-    new items carry the model's label.
+    new items carry the model's label. Because of gold adjudicators are asked for `rechecks` decisions at most.
     """
 
     size: int
@@ -50,6 +52,7 @@ class BatchPolicy:
     prelabel: bool
     min_annotations: int
     people: int | None = None
+    rechecks: int = 20
 
     def __post_init__(self) -> None:
         shares = (self.new, self.relabel, self.gold)
@@ -57,6 +60,8 @@ class BatchPolicy:
             raise UserError(f"shares {shares}", where="batch policy", rule="0 or more, new and relabel not both 0")
         if min(self.size, self.gold_exposure, self.min_annotations, 1 if self.people is None else self.people) < 1:
             raise UserError("size, gold_exposure, people and min_annotations are 1 or more", where="batch policy")
+        if self.rechecks < 0:
+            raise UserError("rechecks are 0 or more", where="batch policy")
 
     @property
     def gold_share(self) -> float:
@@ -77,29 +82,42 @@ def compose(
     annotators: Collection[str] | None = None,
     adjudicators: Collection[str] | None = None,
     budget: int | None = None,
+    asks: pd.DataFrame | None = None,
+    held: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Tonight's batches, a frame of `batches`: one for annotators, one for adjudicators; what nobody can do is none.
 
     `queue` is a frame of relabel_queue; of it only rows within the budget go out, by rank. `n_annotations` says how
     many annotations an item has (0 where it is not in it), `gold` is the gold in force (item_id, role), `exposure` how
     often somebody may have seen a gold item (`returned.exposure`), and `out` are the items that are out. `annotators`
-    and `adjudicators` are who may be asked; None where that is not known. `budget` is how many answers the annotators'
-    batch may ask for, gold checks included; one for each row within the budget when it is None.
+    and `adjudicators` are who may be asked; None where that is not known. `budget` is how many answers both batches
+    together may ask for, gold checks included; one for each row for them within the queue's budget when it is None.
+    `asks` is a frame of gold_asks, what adjudicators are asked because of gold; `held` from `gold.holdout.held_out`.
 
-    An item that is out is not sent again, gold is never sent as new or to label again, and evaluation gold not at all.
-    Nobody is asked who labelled the item, and a row for which nobody is left does not go out. The result is a function
-    of its arguments and of nothing else; the order of rows does not matter.
+    An item that is out is not sent again, gold is never sent as new or to label again, and no annotator is sent
+    evaluation gold, or as a check what is all but the same. Adjudicators see of evaluation gold what `asks` has of it:
+    their decisions are what it is made of. An item drawn for evaluation waits for them until annotators have labelled
+    it, since gold that nobody labels measures nothing. Nobody is asked who labelled the item, and a row for which
+    nobody is left does not go out. The result is a function of its arguments and of nothing else; the order of rows
+    does not matter.
     """
     seed = f"{project}\x1f{day}"
     asked = [row for row in _asked(queue, n_annotations) if row.within_budget]
     role = dict(zip(gold["item_id"], gold["role"], strict=True))
-    free = [row for row in asked if row.item_id not in out and role.get(row.item_id) != "evaluation"]
-    budget = sum(row.route == "annotator" for row in asked) if budget is None else budget
-    experts = _for_adjudicators([row for row in free if row.route == "adjudicator"], policy, adjudicators)
-    hidden = _unseen_gold(role, exposure, {*out, *(row.item_id for row in experts)}, policy, seed)
+    measures = {item for item, why in (held or {}).items() if why == EVALUATION}
+    measures.update(item for item, its in role.items() if its == "evaluation")
+    free = [row for row in asked if row.item_id not in out and row.item_id not in measures]
+    budget = sum(row.route in ("annotator", "adjudicator") for row in asked) if budget is None else budget
+    about_gold = _asks(asks, n_annotations, out, policy)
+    known = {row.item_id for row in about_gold}
+    hard = [row for row in free if row.route == "adjudicator" and row.item_id not in known]
+    experts = _for_adjudicators(about_gold, hard, policy, adjudicators, budget)
+    budget -= len(experts)
+    unfit = {*out, *(held or {}), *(row.item_id for row in experts)}
+    hidden = _unseen_gold(role, exposure, unfit, policy, seed)
     reserved = policy.gold_share if hidden else 0.0
     room, answers = (whole - round(whole * reserved) for whole in (policy.size, budget))
-    unsettled = [row for row in free if row.route == "annotator" and row.item_id not in role]
+    unsettled = [row for row in free if row.route == "annotator" and row.item_id not in {*role, *known}]
     ordinary = _ordinary(unsettled, policy, annotators, room, answers)
     checks = _gold_checks(hidden, ordinary, policy, budget - sum(row.people for row in ordinary), seed)
     rows = _prelabelled([*ordinary, *checks], policy, seed)
@@ -250,8 +268,37 @@ def _prelabelled(rows: Sequence[_Row], policy: BatchPolicy, seed: str) -> list[_
     return [row if row.item_id in carries else replace(row, suggested_label=None) for row in rows]
 
 
-def _for_adjudicators(rows: Sequence[_Asked], policy: BatchPolicy, adjudicators: Collection[str] | None) -> list[_Row]:
-    """What goes to adjudicators, best first: each to one who has not decided it."""
+def _asks(
+    asks: pd.DataFrame | None, n_annotations: Mapping[str, int], out: Collection[str], policy: BatchPolicy
+) -> list[_Asked]:
+    """What adjudicators are asked because of gold, by rank, but for what is out or not labelled yet."""
+    if asks is None:
+        return []
+    names = ["item_id", "why", "exclude_annotators"]
+    rows = asks.sort_values("rank")[names].itertuples(index=False, name=None)
+    return [
+        _Asked(item, "adjudicator", tuple(sorted(exclude)), None, True, int(n_annotations.get(item, 0)))
+        for item, why, exclude in rows
+        if item not in out and (why != DRAWN or n_annotations.get(item, 0) >= policy.min_annotations)
+    ]
+
+
+def _for_adjudicators(
+    about_gold: Sequence[_Asked],
+    hard: Sequence[_Asked],
+    policy: BatchPolicy,
+    adjudicators: Collection[str] | None,
+    budget: int,
+) -> list[_Row]:
+    """What goes to adjudicators, each item to one who has not decided it: a few items because of gold, by which
+    people are scored, then what people disagree on, best first."""
     pool = None if adjudicators is None else set(adjudicators)
-    able = [row for row in rows if pool is None or pool.difference(row.exclude)]
-    return [_Row(row.item_id, ADJUDICATION, row.route, 1, row.exclude) for row in able[: policy.size]]
+    doubts, work = (
+        [_Row(row.item_id, ADJUDICATION, row.route, 1, row.exclude) for row in rows if _somebody(pool, row)]
+        for rows in (about_gold, hard)
+    )
+    return [*doubts[: policy.rechecks], *work][: max(min(policy.size, budget), 0)]
+
+
+def _somebody(pool: set[str] | None, row: _Asked) -> bool:
+    return pool is None or bool(pool.difference(row.exclude))

@@ -16,7 +16,7 @@ import pandas as pd
 from label_pipeline.contracts.tables import GOLD_ASKS
 from label_pipeline.gold.life import GoldUpdate, waits
 
-URGENCY = ("challenged", "differ", "drawn", "guideline", "expired")
+CHALLENGED, DIFFER, DRAWN, GUIDELINE, EXPIRED = URGENCY = ("challenged", "differ", "drawn", "guideline", "expired")
 """Why an adjudicator is asked, in the order in which it is: people may be scored by a wrong truth tonight."""
 
 
@@ -75,7 +75,7 @@ def _due(label: str, settled: date, day: date, policy: Doubts) -> str:
     if changed:
         return f"guideline {changed[-1]}"
     if policy.expire_after is not None and settled + timedelta(days=policy.expire_after) <= day:
-        return "expired"
+        return EXPIRED
     return ""
 
 
@@ -85,8 +85,11 @@ def gold_asks(update: GoldUpdate, frame: pd.DataFrame, drawn: Mapping[str, date]
     `frame` is gold_set with today's doubts; `drawn` are the items drawn for evaluation, with the day they came. The
     most urgent first (`URGENCY`), then what waits longest, then by item id.
     """
-    asks = {item: _ask(item, "drawn", since, None, "evaluation", "drawn at random to measure with")
-            for item, since in drawn.items() if item not in update.claimed}  # fmt: skip
+    asks = {
+        item: _ask(item, DRAWN, since, None, "evaluation", "drawn at random to measure with")
+        for item, since in drawn.items()
+        if item not in update.claimed
+    }
     last = frame.drop_duplicates("item_id", keep="last")
     for row in last.to_dict("records"):
         if waits(row) and row["item_id"] in update.claimed:
@@ -94,7 +97,7 @@ def gold_asks(update: GoldUpdate, frame: pd.DataFrame, drawn: Mapping[str, date]
     roles = dict(zip(last["item_id"], last["role"], strict=True))
     for row in update.conflicts[update.conflicts["origin"] == "adjudication"].to_dict("records"):
         item, role = row["item_id"], roles.get(row["item_id"]) or ("evaluation" if row["item_id"] in drawn else "check")
-        asks[item] = _ask(item, "differ", row["since"], None, role, row["words"], row["adjudicators"])
+        asks[item] = _ask(item, DIFFER, row["since"], None, role, row["words"], row["adjudicators"])
     ordered = sorted(asks.values(), key=lambda a: (URGENCY.index(a["why"]), a["since"] or day, a["item_id"]))
     found = pd.DataFrame(ordered, columns=GOLD_ASKS.names, dtype=object)
     return found.assign(rank=range(1, len(found) + 1))
@@ -103,8 +106,8 @@ def gold_asks(update: GoldUpdate, frame: pd.DataFrame, drawn: Mapping[str, date]
 def _doubt(row: Mapping[Any, Any]) -> dict[str, object]:
     item, label, role = str(row["item_id"]), row["label"], row["role"]
     if not pd.isna(row["challenged_on"]):
-        return _ask(item, "challenged", row["challenged_on"], label, role, f"gold says {label}; {row['challenge']}")
-    why = "expired" if row["due_why"] == "expired" else "guideline"
+        return _ask(item, CHALLENGED, row["challenged_on"], label, role, f"gold says {label}; {row['challenge']}")
+    why = EXPIRED if row["due_why"] == EXPIRED else GUIDELINE
     words = f"gold says {label} since {row['valid_from']}: {row['due_why']}"
     return _ask(item, why, row["due_on"], label, role, words)
 

@@ -10,9 +10,19 @@ import pandas as pd
 from label_pipeline.batches.compose import BatchPolicy, compose
 from label_pipeline.batches.returned import OPEN, OVERDUE, RETURNED, dispatches, exposure, still_out
 from label_pipeline.batches.sent import sent_rows
-from label_pipeline.contracts.tables import BATCHES, CONSENSUS_LABELS, DISPATCHES, GOLD_SET, RELABEL_QUEUE
+from label_pipeline.contracts.tables import (
+    BATCHES,
+    CONSENSUS_LABELS,
+    DISPATCHES,
+    GOLD_ASKS,
+    GOLD_SET,
+    LABEL_ISSUES,
+    RELABEL_QUEUE,
+)
+from label_pipeline.gold.holdout import held_out
 from label_pipeline.gold.life import in_force
 from label_pipeline.landing import sent_files
+from label_pipeline.orchestration.assets_gold import drawn_items
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.project import Project
@@ -28,7 +38,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             [Output("batches", BATCHES)],
             _batches,
             group="loop",
-            after=["relabel_queue", "dispatches", "gold_set", "consensus_labels"],
+            after=["relabel_queue", "dispatches", "gold_set", "gold_asks", "consensus_labels", "label_issues"],
         ),
     ]
 
@@ -45,6 +55,7 @@ def batch_policy(project: Project) -> BatchPolicy:
         prelabel=asked.prelabel,
         min_annotations=project.consensus.annotations.min,
         people=asked.people,
+        rechecks=asked.rechecks,
     )
 
 
@@ -62,11 +73,11 @@ def _dispatches(desk: Desk, day: date) -> Made:
 
 def _batches(desk: Desk, day: date) -> Made:
     project, people = desk.project, desk.people
-    consensus, gold = desk.frame(CONSENSUS_LABELS, day), in_force(desk.frame(GOLD_SET, day), day)
-    sent = desk.frame(DISPATCHES, day)
+    consensus, every = desk.frame(CONSENSUS_LABELS, day), desk.frame(GOLD_SET, day)
+    gold, sent = in_force(every, day), desk.frame(DISPATCHES, day)
     queue = desk.frame(RELABEL_QUEUE, day)
     # A row of the queue is one answer; a new item asks for several at once where the budget has room for them.
-    elsewhere = int((queue["within_budget"] & (queue["route"] != "annotator")).sum())
+    elsewhere = int((queue["within_budget"] & (queue["route"] == "guideline")).sum())
     budget = max(project.queue.budget.annotations - elsewhere, 0)
     # Who is not in the roster may label too, unless the project turns them away.
     closed = project.people.unknown == "quarantine"
@@ -82,6 +93,8 @@ def _batches(desk: Desk, day: date) -> Made:
         annotators=set(people.loc[people["role"] == "annotator", "annotator_id"]) if closed else None,
         adjudicators=set(people.loc[people["role"] == "adjudicator", "annotator_id"]),
         budget=budget,
+        asks=desk.frame(GOLD_ASKS, day),
+        held=held_out(every, drawn=drawn_items(desk, day), twins=desk.frame(LABEL_ISSUES, day)).to_dict(),
     )
     counts = table["purpose"].value_counts().sort_index()
     return Made(

@@ -38,6 +38,13 @@ def gold(**roles: str) -> pd.DataFrame:
     return pd.DataFrame({"item_id": [*roles], "role": [*roles.values()]}, dtype=object)
 
 
+def asks(*rows: tuple[str, str], excluded: Mapping[str, list[str]] | None = None) -> pd.DataFrame:
+    """What adjudicators are asked because of gold: (item, why) by rank."""
+    names = [item for item, _ in rows]
+    columns = {"rank": range(1, len(rows) + 1), "item_id": names, "why": [why for _, why in rows]}
+    return pd.DataFrame(columns | {"exclude_annotators": [(excluded or {}).get(item, []) for item in names]})
+
+
 def composed(
     asked: pd.DataFrame,
     labelled: Mapping[str, int] | None = None,
@@ -50,7 +57,7 @@ def composed(
 ) -> pd.DataFrame:
     """Tonight's batches, after a trip through the table's contract."""
     truths = gold() if truths is None else truths
-    arguments = {"project": "p", "day": DAY} | more
+    arguments: dict[str, Any] = {"project": "p", "day": DAY} | more
     made = compose(asked, labelled or {}, truths, exposure or {}, out, policy, **arguments)
     frame: pd.DataFrame = BATCHES.conform(made).to_pandas()
     return frame

@@ -26,7 +26,9 @@ from label_pipeline.batches.compose import (
 )
 from label_pipeline.contracts.tables import BATCHES
 from label_pipeline.errors import UserError
-from label_pipeline_tests.batches.tables import DAY, POLICY, composed, gold, queue
+from label_pipeline.gold.holdout import DRAWN, EVALUATION, TWIN
+from label_pipeline.gold.recheck import URGENCY
+from label_pipeline_tests.batches.tables import DAY, POLICY, asks, composed, gold, queue
 
 NEW_ITEMS = [(f"n{k:02d}", "annotator") for k in range(20)]
 OLD_ITEMS = [(f"o{k:02d}", "annotator") for k in range(20)]
@@ -94,6 +96,45 @@ def test_adjudicators_have_a_batch_of_their_own() -> None:
         ("p-2026-10-06-adjudication", "hard", "adjudicator", 1),
     ]
     assert of(composed(asked, adjudicators=()), ADJUDICATION) == []
+
+
+def test_doubts_about_gold_go_to_adjudicators() -> None:
+    """Loss: gold that is challenged, due or drawn waits for a decision that nobody is ever asked for.
+
+    The first two go out, since `rechecks` is 2: of the others one is out, one has no answer of annotators yet, and one
+    was decided by everybody who may.
+    """
+    doubts = asks(
+        ("wrong", "challenged"), ("gone", "differ"), ("both", "differ"), ("young", "drawn"), ("ripe", "drawn"),
+        ("e", "expired"), excluded={"both": ["y", "z"], "wrong": ["y"]},
+    )  # fmt: skip
+    asked = queue(("hard", "adjudicator"), ("ripe", "adjudicator"), *NEW_ITEMS[:4])
+    labelled = {"hard": 4, "ripe": 2, "young": 1}
+    night: dict[str, Any] = {"asks": doubts, "adjudicators": {"y", "z"}, "out": {"gone"}}
+    policy = replace(POLICY, rechecks=2)
+    batch = composed(asked, labelled, gold(e="evaluation"), policy, **night, budget=9)
+    assert of(batch, ADJUDICATION) == ["hard", "ripe", "wrong"]
+    assert batch.loc[batch["item_id"] == "wrong", "exclude_annotators"].map(list).tolist() == [["y"]]
+    assert batch["people"].sum() <= 9
+    # Evaluation gold is decided anew by adjudicators, and seen by nobody else.
+    every = composed(asked, labelled, gold(e="evaluation"), **night, budget=9)
+    assert of(every, ADJUDICATION) == ["e", "hard", "ripe", "wrong"]
+    assert set(every.loc[every["item_id"] == "e", "route"]) == {"adjudicator"}
+    # What is decided anew is no work for annotators meanwhile, and the night's budget is one.
+    assert of(composed(asked, labelled, asks=asks(("n00", "challenged")), budget=1), ADJUDICATION) == ["n00"]
+    assert len(composed(asked, labelled, asks=asks(("n00", "challenged")), budget=1)) == 1
+
+
+def test_what_is_all_but_evaluation_gold_is_no_check() -> None:
+    """Loss: the consensus is told the truth of a check item, and measured on the same picture under another id."""
+    held = {"g0": TWIN, "g1": DRAWN, "n00": EVALUATION, "n01": TWIN, "n02": DRAWN}
+    batch = composed(
+        queue(*NEW_ITEMS[:8]), truths=gold(**CHECKS), policy=replace(POLICY, gold=1.0), held=held, budget=99
+    )
+    assert len(of(batch, GOLD_CHECK)) > 2
+    assert not {"g0", "g1"} & set(of(batch, GOLD_CHECK))
+    assert "n00" not in set(batch["item_id"])  # it was evaluation gold once: figures of the time were measured on it
+    assert {"n01", "n02"} <= set(of(batch, NEW))  # annotators label what is drawn: that is what is measured
 
 
 def test_gold_seen_least_goes_first_and_stops_at_the_cap() -> None:
@@ -186,7 +227,18 @@ def nights(draw: st.DrawFn) -> dict[str, Any]:
             prelabel=draw(st.booleans()),
             min_annotations=draw(st.integers(1, 4)),
             people=draw(st.sampled_from([None, 1, 3])),
+            rechecks=draw(st.sampled_from([0, 2, 20])),
         ),
+        "asks": asks(
+            *(
+                (item, draw(st.sampled_from(URGENCY)))
+                for item in draw(st.lists(st.sampled_from([*items, *truths, "z"]), unique=True, max_size=6))
+            )
+        ),
+        "held": {
+            item: draw(st.sampled_from([EVALUATION, DRAWN, TWIN]))
+            for item in draw(st.lists(st.sampled_from([*items, *truths, "z"]), unique=True, max_size=6))
+        },
         "project": "p",
         "day": DAY,
         "annotators": people if known else None,
@@ -204,20 +256,25 @@ def test_what_holds_on_every_night(night: dict[str, Any], chance: Any) -> None:
     table = BATCHES.conform(batch)
     policy: BatchPolicy = night["policy"]
     role = dict(zip(night["gold"]["item_id"], night["gold"]["role"], strict=True))
-    asked = night["queue"]
+    role |= {item: "evaluation" for item, why in night["held"].items() if why == EVALUATION}
+    asked, about_gold = night["queue"], set(night["asks"]["item_id"])
     assert not batch["item_id"].duplicated().any()
     assert not set(batch["item_id"]) & night["out"]
-    assert not {item for item in batch["item_id"] if role.get(item) == "evaluation"}
+    for item, purpose in zip(batch["item_id"], batch["purpose"], strict=True):
+        assert role.get(item) != "evaluation" or (purpose == ADJUDICATION and item in about_gold)
     is_check = batch["purpose"] == GOLD_CHECK
     assert {role.get(item) for item in batch.loc[is_check, "item_id"]} <= {"check"}
+    assert not set(batch.loc[is_check, "item_id"]) & {*night["held"], *about_gold.intersection(experts(batch))}
     assert not set(batch.loc[batch["purpose"].isin([NEW, RELABEL]), "item_id"]) & set(role)
+    assert len(about_gold.intersection(experts(batch)) - set(asked["item_id"])) <= policy.rechecks
     assert all(night["exposure"][item] < policy.gold_exposure for item in batch.loc[is_check, "item_id"])
     within = asked[asked["within_budget"]]
-    assert set(batch.loc[~is_check, "item_id"]) <= set(within["item_id"])
+    assert set(batch.loc[~is_check, "item_id"]) <= {*within["item_id"], *about_gold}
 
     work = batch[batch["route"] == "annotator"]
-    budget = int((within["route"] == "annotator").sum()) if night["budget"] is None else night["budget"]
-    assert work["people"].sum() <= budget
+    assert set(work.loc[work["purpose"] != GOLD_CHECK, "item_id"]) <= set(within["item_id"])
+    budget = int((within["route"] != "guideline").sum()) if night["budget"] is None else night["budget"]
+    assert batch["people"].sum() <= budget
     assert (batch["people"] >= 1).all()
     assert len(work) <= policy.size
     assert len(batch) - len(work) <= policy.size
@@ -238,9 +295,14 @@ def test_what_holds_on_every_night(night: dict[str, Any], chance: Any) -> None:
     shuffled = night | {
         "queue": asked.sample(frac=1, random_state=chance.randint(0, 9)),
         "gold": night["gold"].sample(frac=1, random_state=chance.randint(0, 9)),
+        "asks": night["asks"].sample(frac=1, random_state=chance.randint(0, 9)),
         "out": sorted(night["out"], reverse=True),
     }
     assert BATCHES.conform(compose(**shuffled)).equals(table)
+
+
+def experts(batch: pd.DataFrame) -> set[str]:
+    return set(batch.loc[batch["purpose"] == ADJUDICATION, "item_id"])
 
 
 @settings(max_examples=50)
