@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from label_pipeline.agreement.alpha import AlphaOf, Level, alpha, alpha_by_class
 from label_pipeline.agreement.bootstrap import REPLICATES, replicate
@@ -66,23 +65,12 @@ class Change:
     answered_under_both: int
 
 
-def votes_by_version(answers: pd.DataFrame, classes: Sequence[str]) -> dict[str, Votes]:
-    """The votes of each version on one common list of items, in order of versions' names.
-
-    `answers` has item_id, annotator_id, label, annotated_at and guideline_version of submitted answers; who answered an
-    item under two versions has a vote in both. Answers without a version belong to none.
-    """
-    items = np.asarray(sorted(set(answers["item_id"])), dtype=object)
-    versions = sorted(set(answers["guideline_version"].dropna()))
-    return {
-        str(name): Votes.build(answers[answers["guideline_version"] == name], classes=classes, items=items)
-        for name in versions
-    }
-
-
-def under_version(version: str, votes: Votes, *, level: Level = "nominal", seed: int = 0) -> UnderVersion:
-    """The figures of one version; `level` is alpha's, that of classes is nominal."""
+def under_version(
+    version: str, votes: Votes, *, level: Level = "nominal", classes: Sequence[int] | None = None, seed: int = 0
+) -> UnderVersion:
+    """The figures of one version; `level` is alpha's, that of classes is nominal and for `classes` (codes; all)."""
     patterns = Patterns.of(votes)
+    shown = range(votes.n_classes) if classes is None else classes
     return UnderVersion(
         version,
         votes.n,
@@ -90,18 +78,30 @@ def under_version(version: str, votes: Votes, *, level: Level = "nominal", seed:
         int((votes.per_item > 0).sum()),
         alpha(patterns, level, seed=seed),
         raw_agreement(patterns, seed=seed),
-        tuple(zip(votes.classes, alpha_by_class(patterns, seed=seed), strict=True)),
+        tuple(zip((votes.classes[k] for k in shown), alpha_by_class(patterns, list(shown), seed=seed), strict=True)),
         tuple(confusions(votes)),
     )
 
 
-def change(votes: Mapping[str, Votes], before: str, after: str, *, level: Level = "nominal", seed: int = 0) -> Change:
-    """What changed from version `before` to `after`; `votes` are on one list of items (`votes_by_version`)."""
+def change(
+    votes: Mapping[str, Votes],
+    before: str,
+    after: str,
+    *,
+    level: Level = "nominal",
+    classes: Sequence[int] | None = None,
+    seed: int = 0,
+) -> Change:
+    """What changed from version `before` to `after`.
+
+    `votes` are each version's on one common list of items; who answered an item under both has a vote in both.
+    """
     old, new = votes[before], votes[after]
     shared = (old.per_item > 0) & (new.per_item > 0)
     alone = [_among(each, ~shared) for each in (old, new)]
     first, second = (
-        under_version(name, each, level=level, seed=seed) for name, each in zip((before, after), alone, strict=True)
+        under_version(name, each, level=level, classes=classes, seed=seed)
+        for name, each in zip((before, after), alone, strict=True)
     )
     # The worst before shows what the change was for; the worst after shows what it brought.
     pairs = {(p.first, p.second): p for each in (first, second) for p in each.confusions[:PAIRS_COMPARED]}

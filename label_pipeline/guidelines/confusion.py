@@ -13,7 +13,7 @@ import numpy as np
 from label_pipeline.estimates import Estimate, wilson
 from label_pipeline.votes import BoolArray, IntArray, Votes
 
-MOST_PAIRS = 50
+MOST_PAIRS = 20
 """Pairs that are told, the most frequent ones."""
 LEAST_PEOPLE = 3
 """Annotators who must stand on the rarer side before a guideline and not a person is at fault."""
@@ -56,6 +56,8 @@ def confusions(votes: Votes, *, most: int = MOST_PAIRS) -> list[Confusion]:
     on = np.asarray(table.sum(axis=0)).ravel()
     both = triu(table.T @ table, k=1).tocoo()
     order = np.lexsort((both.col, both.row, -both.data))[:most]
+    # Who stands where shows on the items with several classes: most answers are on others.
+    votes = votes.keep((np.bincount(item, minlength=votes.n_items) > 1)[votes.item])
     found = []
     for a, b, n in zip(both.row[order], both.col[order], both.data[order], strict=True):
         people, largest = _dissenters(votes, split_items(votes, int(a), int(b)), int(a), int(b))

@@ -7,7 +7,7 @@ stands in the guideline checks nobody, and evaluation gold only measures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from label_pipeline.guidelines.confusion import Confusion
-from label_pipeline.votes import FloatArray, IntArray, Votes
+from label_pipeline.votes import BoolArray, FloatArray, IntArray, Votes
 
 EXAMPLES = 3
 """Examples of each kind that are proposed for a class."""
@@ -29,6 +29,11 @@ class Example:
 
     item_id: str
     said: tuple[tuple[str, int], ...]
+
+    @property
+    def words(self) -> str:
+        """What was said, like `4: 2, 9: 1`."""
+        return ", ".join(f"{name}: {n}" for name, n in self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +55,15 @@ def examples(
     *,
     gold: set[str],
     duplicate_set: IntArray,
-    features: FloatArray | None = None,
+    classes: Sequence[int] | None = None,
+    features: Callable[[Sequence[str]], FloatArray] | None = None,
     most: int = EXAMPLES,
 ) -> list[ClassExamples]:
-    """Examples of every class, in order of classes.
+    """Examples of every class, in order of classes, or of some `classes` (codes).
 
     `consensus` is a frame of consensus_labels, `probabilities` (n, K) the model's, `duplicate_set` (n,) as from
-    `noise.neighbours` and `features` (n, d) points in which similar items lie together; all are aligned to
-    `votes.items`. Clear are items accepted without a dissenting answer whose label the model shares (where there is
+    `noise.neighbours`; all are aligned to `votes.items`. `features` gives the points (m, d) of a few item ids, in which
+    similar items lie together. Clear are items accepted without a dissenting answer whose label the model shares (where there is
     one), those of most answers first, then those the model is surest of. Borderline are disputed items, open ones
     too, on which the class and its rival were both said, the most evenly split first. Of the best `LOOKED_AT` the first
     is taken, then always the one farthest from those taken. No two near duplicates, no gold (ids in `gold`) and
@@ -65,7 +71,8 @@ def examples(
     """
     pool = _Pool(votes, consensus, probabilities, gold, duplicate_set, features)
     found = []
-    for code, name in enumerate(votes.classes):
+    for code in range(votes.n_classes) if classes is None else classes:
+        name = votes.classes[code]
         rival = next(
             (p.second if p.first == name else p.first for p in confusions if name in (p.first, p.second)), None
         )
@@ -86,35 +93,42 @@ class _Pool:
         probabilities: npt.NDArray[np.float64] | None,
         gold: set[str],
         duplicate_set: IntArray,
-        features: FloatArray | None,
+        features: Callable[[Sequence[str]], FloatArray] | None,
     ) -> None:
-        self.votes, self.sets, self.points = votes, duplicate_set, features
-        self.counts = votes.counts()
-        codes = {name: k for k, name in enumerate(votes.classes)}
-        self.label = np.array([codes.get(label, -1) for label in consensus["label"]], dtype=np.int64)
-        self.status = consensus["status"].to_numpy()
+        self.votes, self.sets, self.features = votes, duplicate_set, features
+        status = consensus["status"].to_numpy()
         hidden = np.isin(votes.items, list(gold))
         near_gold = np.isin(duplicate_set, duplicate_set[hidden & (duplicate_set >= 0)])
-        self.free = ~hidden & ~near_gold
-        rows = np.arange(votes.n_items)
-        self.sure = np.ones(votes.n_items)
+        free = ~hidden & ~near_gold
+        self.label = pd.Categorical(consensus["label"], categories=list(votes.classes)).codes.astype(np.int64)
+        self.plain = self._plain(free & (status == "accepted"), probabilities)
+        unsettled = free & np.isin(status, ("disputed", "open"))
+        self.unsettled = votes.keep(unsettled[votes.item])
+
+    def _plain(self, settled: BoolArray, probabilities: npt.NDArray[np.float64] | None) -> IntArray:
+        """The items that no answer and no model contradicts: best first within a class, class after class."""
+        votes = self.votes
+        same = np.bincount(votes.item[votes.label == self.label[votes.item]], minlength=votes.n_items)
+        found = np.flatnonzero(settled & (same == votes.per_item) & (same >= 2))
+        sure = np.ones(len(found))
         if probabilities is not None:
-            agrees = probabilities.argmax(axis=1) == self.label
-            self.sure = np.where(agrees, probabilities[rows, self.label], 0.0)
+            agrees = probabilities[found].argmax(axis=1) == self.label[found]
+            sure = np.where(agrees, probabilities[found, self.label[found]], 0.0)
+        found, sure = found[sure > 0], sure[sure > 0]
+        order = np.lexsort((-sure, -votes.per_item[found], self.label[found]))
+        return np.asarray(found[order], dtype=np.int64)
 
     def clear(self, code: int) -> IntArray:
         """Plain items of a class, best first."""
-        per_item = self.votes.per_item
-        plain = self.free & (self.status == "accepted") & (self.label == code) & (self.sure > 0)
-        plain &= (self.counts[:, code] == per_item) & (per_item >= 2)
-        found = np.flatnonzero(plain)
-        return np.asarray(found[np.lexsort((-self.sure[found], -per_item[found]))], dtype=np.int64)
+        start, stop = np.searchsorted(self.label[self.plain], [code, code + 1])
+        return self.plain[start:stop]
 
     def between(self, code: int, rival: int) -> IntArray:
         """Unsettled items on which both classes were said, the most evenly split and most answered first."""
-        one, other = self.counts[:, code], self.counts[:, rival]
-        found = np.flatnonzero(self.free & np.isin(self.status, ("disputed", "open")) & (np.minimum(one, other) > 0))
-        order = np.lexsort((-self.votes.per_item[found], np.abs(one - other)[found], -np.minimum(one, other)[found]))
+        votes = self.unsettled
+        one, other = (np.bincount(votes.item[votes.label == k], minlength=votes.n_items) for k in (code, rival))
+        found = np.flatnonzero(np.minimum(one, other))
+        order = np.lexsort((-votes.per_item[found], np.abs(one - other)[found], -np.minimum(one, other)[found]))
         return np.asarray(found[order], dtype=np.int64)
 
     def different(self, ranked: IntArray, most: int) -> list[int]:
@@ -122,9 +136,9 @@ class _Pool:
         sets = self.sets[ranked]
         first = (sets < 0) | ~pd.Series(sets).duplicated().to_numpy()
         best = ranked[first][:LOOKED_AT]
-        if self.points is None or len(best) <= most:
+        if self.features is None or len(best) <= most:
             return [int(item) for item in best[:most]]
-        points = np.asarray(self.points[best], dtype=np.float64)
+        points = np.asarray(self.features([str(name) for name in self.votes.items[best]]), dtype=np.float64)
         taken, far = [0], np.linalg.norm(points - points[0], axis=1)
         while len(taken) < most:
             taken.append(int(far.argmax()))

@@ -24,11 +24,12 @@ from label_pipeline.contracts.tables import (
     RELABEL_QUEUE,
     SPLITS,
 )
-from label_pipeline.errors import UserError
 from label_pipeline.files import write_text
 from label_pipeline.mart import NEWEST, build_mart
+from label_pipeline.orchestration import assets_guidelines
 from label_pipeline.orchestration.assets_kpis import FAMILIES
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.outcome import measured, require_there, told_as_failure
 from label_pipeline.orchestration.report_data import report_data, verdict_of
 from label_pipeline.orchestration.table_assets import (
     Check,
@@ -81,9 +82,16 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             "The DuckDB file people and BI tools open.",
             {"duckdb"},
             _mart,
-            after=("candidate", "quarantine", "batches"),
+            after=("candidate", "quarantine", "batches", *assets_guidelines.names(desk)),
         ),
-        last_day_asset(desk, "report", "The night's report: one HTML file that opens offline.", {"html"}, _report),
+        last_day_asset(
+            desk,
+            "report",
+            "The night's report: one HTML file that opens offline.",
+            {"html"},
+            _report,
+            after=("candidate", "quarantine", *assets_guidelines.names(desk)),
+        ),
     ]
 
 
@@ -213,15 +221,14 @@ def _training_set(desk: Desk) -> dg.AssetsDefinition:
         pool=pool_name(project.project),
     )
     def training_set(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        try:
-            return _publish_days(context, desk)
-        except UserError as error:
-            raise dg.Failure(error.text(), allow_retries=False) from error
+        with told_as_failure(desk), measured() as took:
+            metadata = _publish_days(context, desk)
+        return dg.MaterializeResult(metadata=metadata | took)
 
     return training_set
 
 
-def _publish_days(context: dg.AssetExecutionContext, desk: Desk) -> dg.MaterializeResult[Any]:
+def _publish_days(context: dg.AssetExecutionContext, desk: Desk) -> dict[str, Any]:
     """Let LATEST name the newest accepted version; the run fails when the gates stopped its last day."""
     project = desk.project.project
     folder = desk.folder.published(project)
@@ -242,7 +249,7 @@ def _publish_days(context: dg.AssetExecutionContext, desk: Desk) -> dg.Materiali
             metadata={"kind": "gate"},
             allow_retries=False,
         )
-    return dg.MaterializeResult(metadata={"LATEST": newest or "", "in words": said, "days": len(days_of(context))})
+    return {"LATEST": newest or "", "in words": said, "days": len(days_of(context))}
 
 
 # --- what people read
@@ -279,12 +286,11 @@ def last_day_asset(
         op_tags={"dagster/priority": str(priority)},
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        try:
+        with told_as_failure(desk), measured() as took:
+            require_there(desk)
             metadata = make(desk, days_of(context))
-        except UserError as error:
-            raise dg.Failure(error.text(), allow_retries=False) from error
         context.log.info("%s: %s", project.project, name)
-        return dg.MaterializeResult(metadata=metadata)
+        return dg.MaterializeResult(metadata=metadata | took)
 
     return made
 

@@ -12,16 +12,18 @@ from label_pipeline.orchestration import (
     assets_alerts,
     assets_batches,
     assets_gold,
+    assets_guidelines,
     assets_ingest,
     assets_kept,
     assets_kpis,
     assets_labels,
+    assets_predictions,
     assets_publish,
     assets_pull,
 )
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.progress import progress_logger
-from label_pipeline.orchestration.running import killed_runs
+from label_pipeline.orchestration.running import executor_alone, killed_runs
 from label_pipeline.orchestration.table_assets import asset_key, op_name
 from label_pipeline.orchestration.triggers import landing_sensor, nightly_job, nightly_schedule
 from label_pipeline.project import load_project, project_names
@@ -37,7 +39,7 @@ def build_definitions(folder: DataFolder) -> dg.Definitions:
         jobs=[job for part in parts for job in part.jobs],
         schedules=[nightly_schedule(desk, job) for part in parts for desk, job in part.running],
         sensors=[killed_runs, *(landing_sensor(desk, job) for part in parts for desk, job in part.running)],
-        executor=dg.in_process_executor,
+        executor=executor_alone(folder),
         loggers={"console": progress_logger},
     )
 
@@ -55,7 +57,15 @@ class _Project:
             desk = Desk(folder, load_project(folder, name))
         except UserError as error:
             return cls([_broken(name, error.text())], [])
-        judged = (assets_gold.build, assets_labels.build, assets_batches.build, assets_kpis.build, assets_publish.build)
+        judged = (
+            assets_gold.build,
+            assets_predictions.build,
+            assets_labels.build,
+            assets_guidelines.build,
+            assets_batches.build,
+            assets_kpis.build,
+            assets_publish.build,
+        )
         middle = judged if desk.project.labels.has_consensus else (assets_kept.build,)
         stages = (assets_pull.build, assets_ingest.build, *middle, assets_alerts.build)
         assets = assets_alerts.told_of_failures(desk, [asset for build in stages for asset in build(desk)])
