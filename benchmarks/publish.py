@@ -78,7 +78,8 @@ def prepare(root: Path, n: int) -> None:
     write("splits", DAY - timedelta(days=1), item_id=placed, split=assign(placed, {"train": 0.8, "validation": 0.2}),
           follows=["item"] * len(placed))  # fmt: skip
     write("consensus_labels", item_id=ids, label=labels, voted_label=labels, probabilities=list(probabilities),
-          confidence=sure, agreement=sure, n_annotations=[3] * n, method=["majority"] * n, status=["accepted"] * n)  # fmt: skip
+          confidence=sure, agreement=sure, n_annotations=[3] * n, method=["majority"] * n,
+          status=["accepted"] * n)  # fmt: skip
     write("label_issues", item_id=ids, given_label=labels, label_quality=sure, is_issue=sure < 0.55,
           duplicate_set=pa.array(np.where(pairs >= 0, pairs, 0), mask=pairs < 0))  # fmt: skip
     write("gold_set", item_id=ids[:GOLD], version=[1] * GOLD, label=labels[:GOLD], origin=["seed"] * GOLD,

@@ -1,4 +1,4 @@
-"""`check`: may a model be trained on a version? For the pipelines of training repositories: 0 yes, 1 no, 2 bad input."""
+"""`check`: may a model be trained on a version? Asked by training repositories' pipelines: 0 yes, 1 no, 2 bad input."""
 
 from __future__ import annotations
 

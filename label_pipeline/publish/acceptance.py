@@ -83,7 +83,7 @@ def _candidate_gates(policy: Policy) -> Iterator[Gate]:
         "coverage",
         policy.min_coverage,
         None,
-        "Send the head of the relabel queue to annotators, or include more statuses in publish.",
+        "Send the head of the relabel queue to annotators; disputed items need an adjudicator.",
     )
     yield _total(
         "classes", policy.missing_class, "missing_classes", None, 0,

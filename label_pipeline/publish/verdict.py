@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["block", "warn"]
+State = Literal["passed", "failed", "overridden"]
 
 PROMISES = frozenset(
     {"rows", "probabilities", "labels", "items_once", "gold_leak", "gold_truth", "split_leak", "count_equation"}
@@ -36,6 +37,11 @@ class GateResult:
     def stops(self) -> bool:
         """Whether nothing may be published because of it."""
         return not self.passed and self.severity == "block" and not self.overridden
+
+    @property
+    def state(self) -> State:
+        """In one word."""
+        return "passed" if self.passed else "overridden" if self.overridden else "failed"
 
 
 @dataclass(frozen=True)

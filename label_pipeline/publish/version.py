@@ -192,9 +192,9 @@ def _write_documents(place: Path, manifest: Mapping[str, Any], facts: Facts) -> 
 
 
 def _write_pages(place: Path, verdict: Verdict, project: str, day: date) -> None:
-    """Great Expectations' Data Docs of the verdict."""
+    """Great Expectations' Data Docs of the verdict, and their index."""
     place.mkdir(exist_ok=True)
-    for name, page in pages(verdict.validations, project=project, day=day).items():
+    for name, page in pages(verdict, project=project, day=day).items():
         (place / name).write_text(page, encoding="utf-8")
 
 
