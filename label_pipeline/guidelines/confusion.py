@@ -38,10 +38,15 @@ class Confusion:
     largest: float
 
     @property
+    def shared(self) -> bool:
+        """Whether several people confuse the two, no one of them mostly."""
+        return self.people >= LEAST_PEOPLE and self.largest <= 0.5
+
+    @property
     def ambiguous(self) -> bool:
         """Whether several people, no one of them mostly, confuse the two more than now and then."""
         assert self.share.ci_low is not None
-        return self.people >= LEAST_PEOPLE and self.largest <= 0.5 and self.share.ci_low > LEAST_SHARE
+        return self.shared and self.share.ci_low > LEAST_SHARE
 
 
 def confusions(votes: Votes, *, most: int = MOST_PAIRS) -> list[Confusion]:

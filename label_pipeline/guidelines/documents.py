@@ -52,9 +52,7 @@ def documents(folder: DataFolder, project: Project) -> list[Document]:
     ]
 
 
-def _document(
-    home: Path, version: str, project: Project, batches: tuple[str, ...], *, named: bool = True
-) -> Document:
+def _document(home: Path, version: str, project: Project, batches: tuple[str, ...], *, named: bool = True) -> Document:
     text, sha256, warning = _read(home, version)
     # A project that says nothing of guidelines has one by default, and is not asked for its text.
     if not text and not warning and named and project.guidelines.model_fields_set:

@@ -73,14 +73,18 @@ def examples(
     found = []
     for code in range(votes.n_classes) if classes is None else classes:
         name = votes.classes[code]
-        rival = next(
-            (p.second if p.first == name else p.first for p in confusions if name in (p.first, p.second)), None
-        )
+        rival = _rival(name, confusions)
         clear = pool.different(pool.clear(code), most)
         between = np.empty(0, dtype=np.int64) if rival is None else pool.between(code, votes.classes.index(rival))
         borderline = pool.different(between, most)
         found.append(ClassExamples(name, pool.shown(clear), rival, pool.shown(borderline)))
     return found
+
+
+def _rival(name: str, confusions: Sequence[Confusion]) -> str | None:
+    """The class that `name` is taken for most often by several people, else by anybody; None where by nobody."""
+    pairs = sorted((pair for pair in confusions if name in (pair.first, pair.second)), key=lambda pair: not pair.shared)
+    return next((pair.second if pair.first == name else pair.first for pair in pairs), None)
 
 
 class _Pool:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from label_pipeline.votes import Votes
 
 AGREEMENT = (GUIDELINE_AGREEMENT, GUIDELINE_VERSIONS, GUIDELINE_CONFUSIONS, GUIDELINE_CHANGES)
+PAIRS_A_CLASS = 3
+"""Pairs of confused classes, for each class, among which its rival is sought."""
 MOST_CLASSES = 200
 """The most classes that figures and examples are given for: the most used are shown."""
 
@@ -149,7 +151,10 @@ def _words(under: dict[str, UnderVersion], changes: list[Change]) -> str:
         for items, compared in (("other", each.other_items["alpha"]), ("the same", each.same_items["alpha"])):
             step = compared.difference
             if step.value is not None:
-                lines += ["", f"{each.before} to {each.after}, {items} items: alpha {step.value:+.3f} ({_between(step)})"]
+                lines += [
+                    "",
+                    f"{each.before} to {each.after}, {items} items: alpha {step.value:+.3f} ({_between(step)})",
+                ]
     for name, one in under.items():
         unclear = [f"{pair.first} or {pair.second}" for pair in one.confusions if pair.ambiguous]
         if unclear:
@@ -177,7 +182,7 @@ def _examples(desk: Desk, day: date) -> Made:
         votes,
         consensus,
         aligned(desk, day, items),
-        confusions(votes, most=votes.n_classes),
+        confusions(votes, most=PAIRS_A_CLASS * votes.n_classes),
         gold=set(in_force(desk.frame(GOLD_SET, day), day)["item_id"]),
         duplicate_set=_duplicate_set(desk.frame(LABEL_ISSUES, day), consensus),
         classes=_shown(desk, [votes]),

@@ -1,9 +1,9 @@
 """How sure a pilot will leave us, before anybody has labelled: the width of its intervals by its size.
 
 Here belongs the arithmetic on stated assumptions: pilots are simulated, agreement is computed on each, and half its
-interval is 1.96 standard deviations of what they give; shares of items (accuracy, recall) have Wilson's interval. Annotators are taken
-as equally good and items as equally hard, so that a real pilot is a little less sure. Which assumptions a project
-suggests is the caller's to say.
+interval is 1.96 standard deviations of what they give; shares of items (accuracy, recall) have Wilson's interval.
+Annotators are taken as equally good and items as equally hard. Which assumptions a project suggests is the caller's to
+say.
 """
 
 from __future__ import annotations
@@ -72,18 +72,24 @@ class Width:
 
 @dataclass(frozen=True, slots=True)
 class ClassWidth:
-    """A class in the pilot: how many items of it are expected, half the width of its recall's 95 % interval, and the
-    pilot's size at which that would be `AIM`; None beyond ten million."""
+    """A class in the pilot: how many items of it are expected, half the width of the 95 % intervals of its alpha and of
+    its recall, and the pilot's size at which the latter would be `AIM`; None beyond ten million.
+
+    `alpha` is NaN where too few items are expected for it to be defined.
+    """
 
     name: str
     share: float
     items: float
+    alpha: float
     recall: float
     size_for_aim: int | None
 
 
 AIM = 0.1
 """Half width, 0 to 1, that a class's recall is planned for."""
+MOST_CLASSES = 50
+"""The most classes that are planned one by one, the most frequent ones."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,12 @@ class Plan:
         """The widths at the size that was asked for."""
         return next(width for width in self.widths if width.size == self.size)
 
+    def size_for_alpha(self, aim: float) -> int | None:
+        """About how many items make alpha's interval ± `aim`: widths shrink with the root of the size. None where alpha
+        is not defined."""
+        width = self.at_size.alpha
+        return None if math.isnan(width) else math.ceil(self.size * (width / aim) ** 2)
+
 
 def plan(size: int, assumptions: Assumptions, *, sizes: Iterable[int] = SIZES, seed: int = 0) -> Plan:
     """The plan of a pilot of `size` items, beside pilots of other `sizes`; at least 2 items each."""
@@ -120,7 +132,8 @@ def plan(size: int, assumptions: Assumptions, *, sizes: Iterable[int] = SIZES, s
         "agreement": assumptions.agreement,
         "label_accuracy": accuracy,
     }
-    classes = tuple(_class(name, float(share), accuracy, size) for name, share in _used(assumptions))
+    label = _answers(assumptions, (SIMULATED, size), seed)[1]
+    classes = tuple(_class(assumptions, k, accuracy, label) for k in _shown(assumptions))
     return Plan(size, assumptions, expected, tuple(widths), classes)
 
 
@@ -145,16 +158,20 @@ def size_for(share: float, aim: float) -> int | None:
     return high
 
 
-def _used(assumptions: Assumptions) -> Sequence[tuple[str, float]]:
-    return [(n, s) for n, s in zip(assumptions.classes, assumptions.shares, strict=True) if s > 0]
+def _shown(assumptions: Assumptions) -> Sequence[int]:
+    """The most frequent classes (codes) that are expected at all, in their order."""
+    most = np.argsort(-assumptions.shares, kind="stable")[:MOST_CLASSES]
+    return sorted(int(k) for k in most if assumptions.shares[k] > 0)
 
 
-def _class(name: str, share: float, accuracy: float, size: int) -> ClassWidth:
-    needed = size_for(accuracy, AIM)
+def _class(assumptions: Assumptions, code: int, accuracy: float, label: npt.NDArray[np.int64]) -> ClassWidth:
+    """One class in simulated pilots whose answers are `label` (pilots, items, answers)."""
+    share, needed, size = float(assumptions.shares[code]), size_for(accuracy, AIM), label.shape[1]
     pilot = None if needed is None else math.ceil(needed / share)
     if pilot is not None and pilot > _LARGEST_SEARCHED:
         pilot = None
-    return ClassWidth(name, share, size * share, half_width(accuracy, size * share), pilot)
+    name, alpha = assumptions.classes[code], _spread(_alpha_of_class(label, code))
+    return ClassWidth(name, share, size * share, alpha, half_width(accuracy, size * share), pilot)
 
 
 def _spread(values: FloatArray) -> float:
@@ -185,6 +202,17 @@ def _simulated(assumptions: Assumptions, n: int, seed: int) -> tuple[FloatArray,
     chance = (margin * (margin - 1.0)).sum(axis=1) / (total * (total - 1.0))
     alpha = np.divide(equal - chance, 1 - chance, out=np.full(SIMULATED, np.nan), where=chance < 1)
     return alpha, np.asarray(equal, dtype=np.float64)
+
+
+def _alpha_of_class(label: npt.NDArray[np.int64], code: int) -> FloatArray:
+    """Alpha of one class against the rest in each of several pilots (pilots, items, answers)."""
+    pilots, items, answers = label.shape
+    said = (label == code).sum(axis=2)
+    observed = (2.0 * said * (answers - said) / (answers - 1)).sum(axis=1)
+    times, total = said.sum(axis=1), items * answers
+    expected = 2.0 * times * (total - times) / (total - 1)
+    alpha = np.divide(observed, expected, out=np.full(pilots, np.nan), where=expected > 0)
+    return np.asarray(1.0 - alpha, dtype=np.float64)
 
 
 def _accuracy_of_majority(assumptions: Assumptions, seed: int) -> float:

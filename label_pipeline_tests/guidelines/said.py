@@ -21,6 +21,15 @@ def answers_of(said: Sequence[str], version: str = "v1", first: int = 0) -> pd.D
     return pd.DataFrame(rows, columns=columns).assign(annotated_at=pd.Timestamp("2026-10-05", tz="UTC"))
 
 
+def votes_by_version(answers: pd.DataFrame, classes: Sequence[str]) -> dict[str, Votes]:
+    """The votes of each version on one common list of items."""
+    items = np.asarray(sorted(set(answers["item_id"])), dtype=object)
+    return {
+        str(version): Votes.build(own, classes=tuple(classes), items=items)
+        for version, own in answers.groupby("guideline_version")
+    }
+
+
 def votes_of(said: Sequence[str], classes: str = "abcd") -> Votes:
     """The same as votes; items without an answer are among them."""
     items = np.array([f"i{k:03d}" for k in range(len(said))], dtype=object)

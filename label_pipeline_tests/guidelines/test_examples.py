@@ -61,5 +61,18 @@ def test_few_examples_show_much() -> None:
     """Loss: three examples that look alike. Of ten in a heap and two apart, one of the heap and both others."""
     points = np.zeros((12, 2))
     points[4], points[9] = (10, 0), (0, 10)
-    found = proposed(["aaa"] * 12, ["accepted"] * 12, features=points)
+    found = proposed(["aaa"] * 12, ["accepted"] * 12, features=lambda ids: points[[int(name[1:]) for name in ids]])
     assert sorted(shown(found, "a")[0]) == ["i000", "i004", "i009"]
+
+
+def test_a_rival_is_what_several_people_take_a_class_for() -> None:
+    """Loss: one careless person decides what the guideline draws its borders between. Here p2 says d of a all day."""
+    said = ["aad"] * 6 + ["ab", "baa", "aba", "bab", "aab"] + ["aa"] * 4
+    found = proposed(said, ["disputed"] * 11 + ["accepted"] * 4)
+    assert shown(found, "a")[1] == "b"
+    assert shown(found, "d")[1] == "a", "nobody else's is better than none"
+
+
+def test_only_the_classes_asked_for() -> None:
+    """Loss: a night of a million classes that proposes three million examples."""
+    assert [one.name for one in proposed(["aa", "bb", "cc"], ["accepted"] * 3, classes=[0, 2])] == ["a", "c"]
