@@ -25,5 +25,7 @@ def held_out(gold: pd.DataFrame, *, drawn: Iterable[str] = (), twins: pd.DataFra
         sets = sets[sets["duplicate_set"] >= 0]
         theirs = set(sets.loc[sets["item_id"].isin(why), "duplicate_set"])
         why = dict.fromkeys(sets.loc[sets["duplicate_set"].isin(theirs), "item_id"], TWIN) | why
-    found = pd.Series(why, dtype=object, name="why").sort_index()
-    return found.rename_axis("item_id")
+    items = sorted(why)
+    return pd.Series(
+        [why[item] for item in items], pd.Index(items, dtype=object, name="item_id"), dtype=object, name="why"
+    )

@@ -16,14 +16,12 @@ from label_pipeline.contracts.tables import (
     DISPATCHES,
     GOLD_ASKS,
     GOLD_SET,
-    LABEL_ISSUES,
     RELABEL_QUEUE,
 )
-from label_pipeline.gold.holdout import held_out
 from label_pipeline.gold.life import in_force
 from label_pipeline.landing import sent_files
-from label_pipeline.orchestration.assets_gold import drawn_items
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.held import held_items
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.project import Project
 from label_pipeline.state import answers_given
@@ -73,8 +71,8 @@ def _dispatches(desk: Desk, day: date) -> Made:
 
 def _batches(desk: Desk, day: date) -> Made:
     project, people = desk.project, desk.people
-    consensus, every = desk.frame(CONSENSUS_LABELS, day), desk.frame(GOLD_SET, day)
-    gold, sent = in_force(every, day), desk.frame(DISPATCHES, day)
+    consensus, sent = desk.frame(CONSENSUS_LABELS, day), desk.frame(DISPATCHES, day)
+    gold = in_force(desk.frame(GOLD_SET, day), day)
     queue = desk.frame(RELABEL_QUEUE, day)
     # A row of the queue is one answer; a new item asks for several at once where the budget has room for them.
     elsewhere = int((queue["within_budget"] & (queue["route"] == "guideline")).sum())
@@ -94,7 +92,7 @@ def _batches(desk: Desk, day: date) -> Made:
         adjudicators=set(people.loc[people["role"] == "adjudicator", "annotator_id"]),
         budget=budget,
         asks=desk.frame(GOLD_ASKS, day),
-        held=held_out(every, drawn=drawn_items(desk, day), twins=desk.frame(LABEL_ISSUES, day)).to_dict(),
+        held=held_items(desk, day).to_dict(),
     )
     counts = table["purpose"].value_counts().sort_index()
     return Made(

@@ -29,17 +29,18 @@ from label_pipeline.contracts.tables import (
     PREDICTIONS,
 )
 from label_pipeline.gold.checks import challenges, check_answers
-from label_pipeline.gold.life import gold_set, in_force, is_drawn
+from label_pipeline.gold.life import gold_set, in_force
 from label_pipeline.gold.plan import gold_plan, plan_table, plan_words
 from label_pipeline.gold.promote import Beyond, promotions
 from label_pipeline.gold.recheck import Change, Doubts, doubted, gold_asks
 from label_pipeline.gold.told import PROMOTED, gold_acts, promoted_before, promotion_acts, roles_told, standing_acts
 from label_pipeline.orchestration.assets_publish import last_day_asset
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.held import drawn_items, held_items
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.project import Project
 from label_pipeline.project_files import gold_seeds
-from label_pipeline.state import counted, current_items
+from label_pipeline.state import counted
 
 VOTE = ["item_id", "annotator_id", "label", "role", "annotated_at", "landed_day"]
 
@@ -98,19 +99,6 @@ def limit_of(project: Project) -> Limit | None:
     """What annotators are to get right of gold checks, by the project file."""
     asked = project.people.gold_checks
     return None if asked is None else Limit(asked.at_least, asked.otherwise)
-
-
-def drawn_items(desk: Desk, day: date) -> dict[str, date]:
-    """The items that are drawn for evaluation, with the day on which each came."""
-    draw = desk.project.gold.draw
-    if draw is None:
-        return {}
-    items = current_items(desk.lake, desk.project, day).select(["item_id", "landed_day"]).to_pylist()
-    return {
-        r["item_id"]: r["landed_day"]
-        for r in items
-        if r["landed_day"] >= draw.since and is_drawn(r["item_id"], draw.share)
-    }
 
 
 def _gold(desk: Desk, day: date) -> Made:
@@ -264,7 +252,7 @@ def _promote(desk: Desk, walked: list[date]) -> dict[str, Any]:
         gold,
         day,
         Beyond(asked.independent, asked.confidence, asked.model_agrees, asked.wait_days, asked.at_most),
-        barred=drawn_items(desk, day),
+        barred=set(held_items(desk, day).index),
         trusted=set(votes["annotator_id"]) - set(fallen),
     )
     audit.record_all(desk.folder, project.project, promotion_acts(chosen), at=moment, once=True)

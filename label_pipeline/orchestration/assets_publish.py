@@ -29,6 +29,7 @@ from label_pipeline.mart import NEWEST, build_mart
 from label_pipeline.orchestration import assets_guidelines
 from label_pipeline.orchestration.assets_kpis import FAMILIES
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.held import drawn_items
 from label_pipeline.orchestration.outcome import measured, require_there, told_as_failure
 from label_pipeline.orchestration.report_data import report_data, verdict_of
 from label_pipeline.orchestration.table_assets import (
@@ -47,8 +48,8 @@ from label_pipeline.orchestration.version_facts import version_facts
 from label_pipeline.publish.acceptance import Policy, judge
 from label_pipeline.publish.candidate import candidate, place
 from label_pipeline.publish.decisions import overrides, with_overrides
-from label_pipeline.publish.latest import accept, accepted_versions, advance
-from label_pipeline.publish.manifest import latest
+from label_pipeline.publish.latest import accept, advance
+from label_pipeline.publish.manifest import accepted_versions, latest
 from label_pipeline.publish.profile import Profile, profile
 from label_pipeline.publish.typed import typed
 from label_pipeline.publish.verdict import GateResult
@@ -147,6 +148,7 @@ def _placed(desk: Desk, day: date) -> "pa.Table":
         splits=_splits(desk),
         day=day,
         group=desk.project.publish.group,
+        drawn=drawn_items(desk, day),
     )
 
 
@@ -178,6 +180,7 @@ def _profile(desk: Desk, day: date, table: "pa.Table", placed: "pa.Table") -> Pr
         splits=_splits(desk),
         day=day,
         meaning=desk.project.labels.meaning,
+        drawn=drawn_items(desk, day),
     )
 
 

@@ -7,13 +7,14 @@ candidate is good enough stands in `acceptance`; how it is stored in `version`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from label_pipeline.gold.holdout import held_out
 from label_pipeline.gold.life import in_force
 from label_pipeline.publish.placement import placement
 from label_pipeline.publish.split import Splits, gold_split
@@ -74,17 +75,21 @@ def place(
     day: date,
     group: str | None = None,
     include_statuses: Sequence[str] = INCLUDED,
+    drawn: Collection[str] = (),
 ) -> pa.Table:
     """The table splits as of `day`: see `placement` for its rule, and `candidate` for the tables.
 
     `previous` is the table of the day before; items with an equal value in the declared field `group` stay together.
+    `drawn` are the items that are drawn for evaluation.
     """
+    import pyarrow as pa
+
     truth = evaluation_truth(gold, day)
     ids = learnable(consensus, truth, include_statuses)
     groups = None if group is None else _parsed(_rows(items, ids, "payload")["payload"], [group])[0]
     return placement(
         ids,
-        _values(truth["item_id"]),
+        pa.array(held_out(gold.to_pandas(), drawn=drawn).index, pa.string()),
         known=_values(consensus["item_id"]),
         duplicates=issues,
         groups=groups,

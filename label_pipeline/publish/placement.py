@@ -12,7 +12,8 @@ The rule, in its order:
 So an item never moves when others are added. But it may turn out later to belong beside what is elsewhere: an item
 arrives that is near to two sets at once, or an item's group changes. Then nothing moves either: a set or group stands
 where most of it is (at a tie in the split declared last), and who is elsewhere is held back as long as that is so. Near
-duplicates of evaluation gold are always held back.
+duplicates of evaluation gold are always held back, and so is what was evaluation gold once or is drawn to become it:
+earlier versions were measured on it, later ones will be.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ Codes = npt.NDArray[np.int64]
 
 BY_ITEM, BY_GROUP, BY_NEAR = "item", "group", "near duplicates"
 NEAR_GOLD = "near duplicate of evaluation gold"
+EVALUATES = "was evaluation gold, or is drawn to be"
 OTHERS_ELSEWHERE = "most of its near duplicates are in {split}"
 GROUP_ELSEWHERE = "most of its group is in {split}"
 
@@ -48,8 +50,8 @@ def placement(
 ) -> pa.Table:
     """The table splits as of a day, sorted by item: `learnable` items, and those of `previous` that are still `known`.
 
-    `learnable` (sorted) and `gold` (evaluation gold in force) are item ids without repeats and without each other;
-    `known` all item ids. `duplicates` has item_id and duplicate_set, a number near duplicates share, empty for none.
+    `learnable` (sorted) and `gold` (what evaluates, ever did or is drawn to) are item ids without repeats; `known` all
+    item ids. `duplicates` has item_id and duplicate_set, a number near duplicates share, empty for none.
     `groups` are the values of the declared group's field, one for each of `learnable`; None where none is declared.
     `previous` is the table of the day before.
     """
@@ -73,6 +75,7 @@ def placement(
         held_back[(of_group == k) & (code != k)] = GROUP_ELSEWHERE.format(split=name)
         held_back[(home == k) & (code != k)] = OTHERS_ELSEWHERE.format(split=name)
     held_back[(sets >= 0) & np.isin(sets, _in_sets(gold, duplicates))] = NEAR_GOLD
+    held_back[pc.is_in(learnable, gold).to_numpy(zero_copy_only=False)] = EVALUATES
     placed = pa.table(
         {
             "item_id": learnable,

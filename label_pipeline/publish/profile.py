@@ -5,13 +5,14 @@ Counting only; what a number should be stands in `acceptance`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from label_pipeline.gold.holdout import held_out
 from label_pipeline.label_meaning import Meaning
 from label_pipeline.publish.candidate import evaluation_truth
 from label_pipeline.publish.split import Splits, gold_split, shares_of
@@ -52,7 +53,7 @@ TOTALS = {
     "evaluation_gold": "evaluation gold items in force",
     "held_back": "labelled items left out because of near duplicates or their group",
     "held_back_share": "held_back / (held_back + learning rows)",
-    "gold_leak": "learning rows that are evaluation gold or near duplicates of it",
+    "gold_leak": "learning rows that are, were or are drawn to be evaluation gold, or near duplicates of it",
     "split_leak": "sets of near duplicates with learning rows in more than one split",
     "false_gold": "rows of the gold split that are not evaluation gold or bear another label than its truth",
     "landed": "answers landed tonight",
@@ -73,10 +74,12 @@ def profile(
     splits: Splits,
     day: date,
     meaning: Meaning | None = None,
+    drawn: Collection[str] = (),
 ) -> Profile:
     """What there is in a candidate, beside the tables it was made of. `landings` are tonight's files.
 
-    `placed` is the table splits of the day, `issues` label_issues, whose near duplicates are counted once more here.
+    `placed` is the table splits of the day, `issues` label_issues, whose near duplicates are counted once more here, as
+    is what evaluates by `gold_set` and the items `drawn` to.
     """
     import pandas as pd
     import pyarrow as pa
@@ -97,7 +100,7 @@ def profile(
     )
     landed = pc.sum(landings["landed"]).as_py() or 0
     held_back = len(placed) - placed["held_back"].null_count
-    gold_leak, split_leak = _leaks(learning, issues, truth)
+    gold_leak, split_leak = _leaks(learning, issues, held_out(gold.to_pandas(), drawn=drawn).index)
     totals = {
         "items": items,
         "labelled": labelled,
@@ -130,12 +133,12 @@ def profile(
     return Profile(pd.DataFrame([totals]), per_class)
 
 
-def _leaks(learning: pa.Table, issues: pa.Table, truth: pa.Table) -> tuple[int, int]:
-    """Learning rows that are, or are near, evaluation gold; sets of near duplicates that are in more than one split."""
+def _leaks(learning: pa.Table, issues: pa.Table, held: Iterable[str]) -> tuple[int, int]:
+    """Learning rows that are, or are near, what evaluates; sets of near duplicates that are in more than one split."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    gold = truth["item_id"].combine_chunks()
+    gold = pa.array(held, pa.string())
     twins = issues.select(["item_id", "duplicate_set"]).filter(pc.is_valid(issues["duplicate_set"]))
     near = twins["duplicate_set"].filter(pc.is_in(twins["item_id"], gold)).combine_chunks()
     at = pc.index_in(learning["item_id"].combine_chunks(), twins["item_id"].combine_chunks())

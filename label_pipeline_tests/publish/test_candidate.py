@@ -1,5 +1,5 @@
 import json
-from datetime import date, timedelta
+from datetime import date
 
 import pyarrow as pa
 import pytest
@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from label_pipeline.contracts.tables import TABLES
-from label_pipeline.publish.candidate import COLUMNS
+from label_pipeline.publish.candidate import COLUMNS, candidate, place
+from label_pipeline.publish.placement import EVALUATES, NEAR_GOLD
 from label_pipeline_tests.publish.tables import CLASSES, DAY, SPLITS, consensus, first_night, gold, issues, items
 
 ROWS = [
@@ -102,14 +103,34 @@ def test_a_field_with_the_name_of_a_column_is_renamed():
     assert table["label"].to_pylist() == ["cat", "dog"]
 
 
-def test_gold_counts_only_while_in_force():
-    """Loss: an expired truth that still measures models."""
+def test_gold_counts_only_while_in_force_and_is_never_learnt_from_again():
+    """Loss: an expired truth that still measures, or one that has measured models and now trains them."""
     expired = gold([("e", "dog", "evaluation")], valid_to=DAY)
-    later = gold([("e", "dog", "evaluation")], valid_from=DAY + timedelta(days=1))
-    for settled in (expired, later):
-        table = first_night(consensus(ROWS), ITEMS, NOISE, settled, classes=CLASSES, splits=SPLITS, day=DAY)
-        assert rows_of(table)["e"]["split"] != "test"
-        assert rows_of(table)["e"]["label"] == "cat"
+    table = first_night(consensus(ROWS), ITEMS, NOISE, expired, classes=CLASSES, splits=SPLITS, day=DAY)
+    assert set(rows_of(table)) == {"a", "b", "f"}
+
+
+def test_what_is_drawn_for_evaluation_and_its_near_duplicates_wait():
+    """Loss: an item trains tonight's model and measures next week's, which has learnt from the same sets."""
+    from label_pipeline.publish.profile import profile
+    from label_pipeline_tests.publish.tables import landings
+
+    rows = [row | {"duplicate_set": 7 if row["item_id"] in "ab" else None} for row in NOISE.to_pylist()]
+    twins = pa.Table.from_pylist(rows, NOISE.schema)
+    parts, nothing = (consensus(ROWS), ITEMS, twins, gold([])), TABLES["splits"].empty()
+    placed = place(*parts, nothing, splits=SPLITS, day=DAY, drawn={"a"})
+    why = {row["item_id"]: row["held_back"] for row in placed.to_pylist()}
+    assert (why["a"], why["b"]) == (EVALUATES, NEAR_GOLD)
+    table = candidate(*parts, placed, classes=CLASSES, splits=SPLITS, day=DAY)
+    assert not {"a", "b"} & set(rows_of(table))
+    careless = place(*parts, nothing, splits=SPLITS, day=DAY)
+    leaking = candidate(*parts, careless, classes=CLASSES, splits=SPLITS, day=DAY)
+    for made, leaks in ((table, 0), (leaking, 2)):
+        seen = profile(
+            made, consensus=parts[0], issues=twins, placed=placed, gold=parts[3], landings=landings(),
+            classes=CLASSES, splits=SPLITS, day=DAY, drawn={"a"},
+        )  # fmt: skip
+        assert seen.totals.iloc[0]["gold_leak"] == leaks
 
 
 def test_without_a_gold_split_evaluation_gold_is_held_back():
