@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from label_pipeline import clock
-from label_pipeline.cli import OK, STOPPED
+from label_pipeline.cli import BAD_INPUT, OK, STOPPED
+from label_pipeline.errors import UserError
 from label_pipeline.publish.load import TrainingSet, load_training_set
 from label_pipeline.publish.manifest import UnfitError
 from label_pipeline.publish.require import numbers
@@ -15,26 +16,38 @@ from label_pipeline.publish.require import numbers
 
 def run(arguments: argparse.Namespace) -> int:
     """Load the version as a training job would, and say what came of it."""
-    require = [expression for given in arguments.require for expression in given.split(",")]
+    require = [expression.strip() for given in arguments.require for expression in given.split(",")]
     try:
         training = load_training_set(arguments.project, arguments.version, arguments.data, require)
-    except UnfitError as unfit:
-        told: dict[str, Any] = {"project": arguments.project, "ok": False, "why": unfit.text()}
-        print(json.dumps(told) if arguments.json else f"no: {unfit.text()}")
-        return STOPPED
+    except UserError as error:
+        code = STOPPED if isinstance(error, UnfitError) else BAD_INPUT
+        if arguments.json:
+            print(json.dumps({"project": arguments.project, "ok": False, "code": code, **_why(error)}))
+        elif code == BAD_INPUT:
+            raise
+        else:
+            print(f"no: {error.text()}")
+        return code
     figures = numbers(training.manifest, clock.today("UTC"))
     if arguments.json:
-        about = {"project": arguments.project, "ok": True, "version": training.version, "path": str(training.path)}
-        print(json.dumps(about | {"figures": figures}))
+        about = {"project": arguments.project, "ok": True, "code": OK}
+        print(json.dumps(about | {"version": training.version, "path": str(training.path), "figures": figures}))
         return OK
     print(f"yes: {_words(training, figures)}")
     for expression in require:
-        print(f"  {expression.strip()}")
+        print(f"  {expression}")
     return OK
 
 
+def _why(error: UserError) -> dict[str, Any]:
+    return {"why": error.text(), "unmet": list(error.unmet) if isinstance(error, UnfitError) else []}
+
+
 def _words(training: TrainingSet, figures: dict[str, Any]) -> str:
-    rows = ", ".join(f"{n} {split}" for split, n in training.manifest["counts"]["by_split"].items())
-    warned, signed = figures["gates_failed"] - figures["gates_overridden"], figures["gates_overridden"]
-    gates = f"{warned} gates warn" + (f", {signed} overridden" if signed else "")
-    return f"{training.version}, {figures['age_days']} days old, every checksum right; {rows}; {gates}"
+    rows = ", ".join(f"{n:,} {split}" for split, n in training.manifest["counts"]["by_split"].items())
+    said = [f"{figures['age_days']} days old", "every checksum right", rows]
+    gates = {name.removeprefix("gate."): state for name, state in figures.items() if name.startswith("gate.")}
+    for state, words in (("failed", "warnings of"), ("overridden", "overridden")):
+        named = [name for name, of in gates.items() if of == state]
+        said += [f"{words} {', '.join(named)}"] if named else []
+    return f"{training.version}; " + "; ".join(said)

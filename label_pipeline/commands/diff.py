@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from label_pipeline.cli import OK
-from label_pipeline.clock import parse_day
 from label_pipeline.commands.columns import print_columns
-from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.compare import KINDS, Difference, compare
-from label_pipeline.publish.latest import accepted_versions
 
 HEAD = ("change", "item", "label", "confidence", "split")
 SHOWN_PAIRS = 10
@@ -22,25 +18,13 @@ SHOWN_PAIRS = 10
 def run(arguments: argparse.Namespace) -> int:
     """Print the summary and the items that changed most; all of them as JSON."""
     folder = DataFolder.choose(arguments.data).published(arguments.project)
-    found = compare(_version(folder, arguments.before), _version(folder, arguments.after), least=arguments.least)
+    before, after = (folder / manifests.find(folder, asked) for asked in (arguments.before, arguments.after))
+    found = compare(before, after, least=arguments.least)
     if arguments.json:
         print(json.dumps({"before": found.before, "after": found.after, "counts": found.counts, "items": found.rows}))
         return OK
     _print(found, arguments.limit)
     return OK
-
-
-def _version(folder: Path, asked: str) -> Path:
-    """The folder of a version by its name, its day, or `latest`."""
-    known = manifests.versions(folder)
-    if asked in known:
-        return folder / asked
-    name = manifests.latest(folder) if asked == manifests.LATEST_VERSION and folder.is_dir() else None
-    if name is None and len(asked) == len("2026-10-05"):
-        name = accepted_versions(folder).get(parse_day(asked))
-    if name not in known:
-        raise UserError(f"there is no version '{asked}'", where=str(folder), do=nearest(asked, ["latest", *known]))
-    return folder / str(name)
 
 
 def _print(found: Difference, limit: int) -> None:
@@ -63,7 +47,8 @@ def _line(row: dict[str, object]) -> tuple[str, ...]:
 
 def _step(row: dict[str, object], of: str) -> str:
     ends = [_word(row[f"{of}_before"]), _word(row[of])]
-    return ends[0] if ends[0] == ends[1] else " -> ".join(ends)
+    there = {"added": ends[1:], "removed": ends[:1]}.get(str(row["change"]), ends)
+    return " -> ".join(dict.fromkeys(there))
 
 
 def _word(value: object) -> str:

@@ -18,38 +18,54 @@ from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.project import Project, load_project
 from label_pipeline.publish import manifest as manifests
-from label_pipeline.publish.latest import accepted_versions
+from label_pipeline.publish.compare import differing, same_rows
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Rebuild in a folder of its own, compare with what was accepted then, and put the version where it is asked for.
 
-    Exit codes: 0 it is the one that was published, or none was noted; 1 it is another one, or the day was stopped.
+    Exit codes: 0 it has the rows that were published, or none was noted; 1 it has others, or the day was stopped.
     """
     folder = DataFolder.choose(arguments.data)
     project, day = load_project(folder, arguments.project), parse_day(arguments.as_of)
     if not project.start <= day <= (project.end or date.max):
         raise UserError(f"{day} is outside the project", where=project.project, rule="start, end")
     home = folder.published(project.project)
-    noted = accepted_versions(home).get(day)
+    noted = manifests.accepted_versions(home).get(day)
+    then = _manifest(home / noted) if noted else None
     with tempfile.TemporaryDirectory(prefix="label-pipeline-") as beside:
         rebuilt = _rebuild(folder, DataFolder(Path(beside)), project, day, from_landing=arguments.from_landing)
         if rebuilt is None:
             print(f"{day}: a gate stopped the day; there is no training set of it.")
             return STOPPED
-        place = Path(arguments.into) / rebuilt.name if arguments.into else home / rebuilt.name
+        manifest = manifests.read(rebuilt)
+        same = then is not None and same_rows(then, manifest)
+        # What is published already needs no second version beside it that differs in a page or a setting.
+        place = Path(arguments.into) / rebuilt.name if arguments.into else home / (str(noted) if same else rebuilt.name)
         if not place.exists():
             with replacing_folder(place) as new:
                 shutil.copytree(rebuilt, new, dirs_exist_ok=True)
     manifests.verify(place, manifests.read(place))
-    print(f"{place}")
-    if noted in (None, place.name):
-        print(f"{day}: " + ("the same as was published, byte for byte." if noted else "nothing was noted for it."))
-        return OK
-    print(
-        f"{day}: {noted} was published then. Since, the landed files, the project file, a decision or the code changed."
-    )
-    return STOPPED
+    print(f"{place}\n{day}: {_words(noted, then, manifest)}")
+    return OK if same or noted in (None, manifest["version"]) else STOPPED
+
+
+def _manifest(path: Path) -> manifests.Manifest | None:
+    """The manifest of a version; None where it is gone or damaged."""
+    try:
+        return manifests.read(path)
+    except manifests.UnfitError:
+        return None
+
+
+def _words(noted: str | None, then: manifests.Manifest | None, now: manifests.Manifest) -> str:
+    """How the version made anew stands to the one that was published then."""
+    if noted in (None, now["version"]):
+        return "the same as was published, byte for byte." if noted else "nothing was published then."
+    if then is None:
+        return f"{noted} was published then, which is no longer there to tell what changed."
+    rows = "the same rows as in" if same_rows(then, now) else "other rows than in"
+    return f"{rows} {noted}, which was published then; not the same: {', '.join(differing(then, now))}."
 
 
 def _rebuild(folder: DataFolder, beside: DataFolder, project: Project, day: date, *, from_landing: bool) -> Path | None:
@@ -70,7 +86,7 @@ def _rebuild(folder: DataFolder, beside: DataFolder, project: Project, day: date
     )
     _run(beside, project, first, day, only_candidate=known)
     home = beside.published(project.project)
-    version = accepted_versions(home).get(day)
+    version = manifests.accepted_versions(home).get(day)
     return home / version if version else None
 
 

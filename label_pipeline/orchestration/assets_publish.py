@@ -83,7 +83,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             "The DuckDB file people and BI tools open.",
             {"duckdb"},
             _mart,
-            after=("candidate", "quarantine", "batches", *assets_guidelines.names(desk)),
+            after=("candidate", "quarantine", "batches", "gold_plan", *assets_guidelines.names(desk)),
         ),
         last_day_asset(
             desk,

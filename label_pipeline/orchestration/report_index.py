@@ -10,7 +10,7 @@ from label_pipeline.files import write_text
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.orchestration.report_data import kpi_texts
-from label_pipeline.publish.latest import accepted_versions
+from label_pipeline.publish.manifest import accepted_versions
 from label_pipeline.report.index import Nights, project_index, projects_index
 from label_pipeline.sql import connect, file_list
 

@@ -1,4 +1,4 @@
-"""What changed between two versions, item by item: added, removed, moved, relabelled, surer or less sure."""
+"""What changed between two versions, item by item (added, removed, relabelled, moved, surer, less sure) or by file."""
 
 from __future__ import annotations
 
@@ -72,6 +72,20 @@ def compare(before: Path, after: Path, *, least: float = 0.05) -> Difference:
     counts = dict.fromkeys((*KINDS, "same"), 0) | {row[1]: row[-1] for row in found}
     rows = [dict(zip(COLUMNS, row[:-1], strict=True)) for row in found if row[1] != "same"]
     return Difference(before.name, after.name, counts, rows)
+
+
+def same_rows(before: manifests.Manifest, after: manifests.Manifest) -> bool:
+    """Whether two versions hold the same rows, byte for byte."""
+    first, second = ({n: f["sha256"] for n, f in m["files"].items() if f["rows"] is not None} for m in (before, after))
+    return first == second
+
+
+def differing(before: manifests.Manifest, after: manifests.Manifest) -> list[str]:
+    """The facts of the manifest and the files that are not the same in two versions, by name."""
+    own = {"version", "files"}
+    facts = sorted(k for k in (before.keys() | after.keys()) - own if before.get(k) != after.get(k))
+    mine, other = before["files"], after["files"]
+    return facts + sorted(name for name in mine.keys() | other.keys() if mine.get(name) != other.get(name))
 
 
 def _rows_of(path: Path) -> str:

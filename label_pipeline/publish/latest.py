@@ -20,25 +20,16 @@ from label_pipeline.folders import DataFolder
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.decisions import RELEASE, ROLLBACK, hold
 
-ACCEPTED = "accepted"
-"""Folder beside the versions: which one was accepted on which day."""
-
 PUBLISH = "publish"
 
 
 def accept(folder: Path, day: date, version: str | None) -> None:
     """Note the version that was accepted for `day`; None takes the note away."""
-    note = folder / ACCEPTED / str(day)
+    note = folder / manifests.ACCEPTED / str(day)
     if version is None:
         note.unlink(missing_ok=True)
     else:
         files.write_text(note, version + "\n")
-
-
-def accepted_versions(folder: Path, until: date = date.max) -> dict[date, str]:
-    """The accepted version of every day up to `until`, in order of days; a stopped day has none."""
-    notes = sorted(p for p in (folder / ACCEPTED).glob("????-??-??") if p.name <= str(until))
-    return {date.fromisoformat(p.name): p.read_text(encoding="utf-8").strip() for p in notes}
 
 
 def point_latest(folder: Path, version: str, *, back: bool = False) -> bool:
@@ -120,7 +111,7 @@ def release(folder: DataFolder, project: str, *, reason: str, who: str, at: date
         held, known = hold(folder, project), manifests.versions(published)
         if held is None:
             raise UserError("no rollback holds LATEST", where=f"project {project}", do="There is nothing to release.")
-        newest = [v for v in accepted_versions(published).values() if v in known]
+        newest = [v for v in manifests.accepted_versions(published).values() if v in known]
         target = newest[-1] if newest else held.version
         audit.record(
             folder, project, at=at, actor=who, action=RELEASE, subject="LATEST", reason=reason,
@@ -133,7 +124,7 @@ def release(folder: DataFolder, project: str, *, reason: str, who: str, at: date
 def _before(folder: Path, current: str) -> str | None:
     """The newest accepted version of a day before that of `current` which is there."""
     known = set(manifests.versions(folder))
-    days = [v for v in accepted_versions(folder).values() if v in known and _day(v) < _day(current)]
+    days = [v for v in manifests.accepted_versions(folder).values() if v in known and _day(v) < _day(current)]
     return days[-1] if days else None
 
 

@@ -63,10 +63,10 @@ def load_training_set(
 ) -> TrainingSet:
     """A published version of a project's training set, every file checked against its checksum.
 
-    `version` is a version's name or `latest`; `data` the data folder (else LABEL_PIPELINE_DATA, else `data`).
-    `require` are expressions such as `label_accuracy.ci_low>=0.9`, `profile.coverage>=0.8`, `age_days<=2`, or a
-    mapping like `{"label_accuracy.ci_low": ">=0.9", "age_days": "<=2"}`; see `label_pipeline.publish.require.numbers`
-    for what may be asked. Ages are counted in UTC.
+    `version` is a version's name, a day for the one accepted of it, or `latest`; `data` the data folder (else
+    LABEL_PIPELINE_DATA, else `data`). `require` are expressions such as `label_accuracy.ci_low>=0.9`,
+    `profile.coverage>=0.8`, `age_days<=2`, or a mapping like `{"label_accuracy.ci_low": ">=0.9", "age_days": "<=2"}`;
+    see `label_pipeline.publish.require.numbers` for what may be asked. Ages are counted in UTC.
 
     Raises UnfitError when nothing was published, or the version was damaged or changed, or does not meet `require`; and
     UserError when the project, the version or a requirement is no such thing.
@@ -79,23 +79,16 @@ def load_training_set(
             where=str(folder),
             do=nearest(project, known) or "Run the nightly job, or set `data` to the right data folder.",
         )
-    name = manifests.latest(folder) if version == manifests.LATEST_VERSION else version
-    if name is None:
-        raise manifests.UnfitError(
-            "no night was good enough to publish yet",
-            where=str(folder / manifests.LATEST),
-            do="See the newest file in rejected/ for what failed, or name a version.",
-        )
-    if not manifests.NAME.fullmatch(name):
-        known = [manifests.LATEST_VERSION, *manifests.versions(folder)]
-        raise UserError(f"'{version}' is not a version", where=str(folder), do=nearest(version, known))
+    name = manifests.find(folder, version)
     manifest = manifests.read(folder / name)
     manifests.verify(folder / name, manifest)
     failed = unmet(manifest, require, clock.today("UTC"))
     if failed:
-        raise manifests.UnfitError(
+        unfit = manifests.UnfitError(
             f"version {name} does not meet what is required: " + "; ".join(failed),
             where=str(folder),
             do="See the night's report, name an older version, or ask for less.",
         )
+        unfit.unmet = tuple(failed)
+        raise unfit
     return TrainingSet(folder / name, manifest)

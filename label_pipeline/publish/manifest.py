@@ -1,4 +1,4 @@
-"""What a published version says of itself, and reading it back with proof.
+"""Which versions there are, what each says of itself, and reading it back with proof.
 
 A version's name ends with the hash of its manifest and the manifest holds the hash of every file, so a
 folder proves that it is whole and unchanged. Writing stands in `version`. Light to import.
@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,20 @@ LATEST = "LATEST"
 LATEST_VERSION = "latest"
 """What stands for whatever version LATEST names."""
 
+ACCEPTED = "accepted"
+"""Folder beside the versions: which one was accepted on which day."""
+
 NAME = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{8}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 Manifest = dict[str, Any]
 
 
 class UnfitError(UserError):
     """There is no version to train on: none was published, it was damaged, or it does not meet what was asked."""
+
+    unmet: tuple[str, ...] = ()
+    """What was asked and is not met, each with the figure seen."""
 
 
 def dump(facts: Mapping[str, Any]) -> str:
@@ -70,6 +78,39 @@ def latest(folder: Path) -> str | None:
     pointer = folder / LATEST
     name = pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
     return name if NAME.fullmatch(name) else None
+
+
+def accepted_versions(folder: Path, until: date = date.max) -> dict[date, str]:
+    """The accepted version of every day up to `until`, in order of days; a stopped day has none."""
+    notes = sorted(p for p in (folder / ACCEPTED).glob("????-??-??") if p.name <= str(until))
+    return {date.fromisoformat(p.name): p.read_text(encoding="utf-8").strip() for p in notes}
+
+
+def find(folder: Path, asked: str) -> str:
+    """The name of the version a person means: `latest`, a day like 2026-10-05, or a name, which may not be there.
+
+    Raises UnfitError where LATEST names none or the day has none, and UserError where it is nothing of these.
+    """
+    if asked == LATEST_VERSION:
+        newest = latest(folder)
+        if newest is None:
+            raise UnfitError(
+                "no night was good enough to publish yet",
+                where=str(folder / LATEST),
+                do="See the newest file in rejected/ for what failed, or name a version.",
+            )
+        return newest
+    if _DAY.fullmatch(asked):
+        accepted = {str(day): name for day, name in accepted_versions(folder).items()}
+        if asked not in accepted:
+            known = f"Accepted days: {', '.join([*accepted][-5:])}." if accepted else ""
+            raise UnfitError(f"no version of {asked} was accepted", where=str(folder), do=known)
+        return accepted[asked]
+    if not NAME.fullmatch(asked):
+        raise UserError(
+            f"'{asked}' is not a version", where=str(folder), do=nearest(asked, [LATEST_VERSION, *versions(folder)])
+        )
+    return asked
 
 
 def read(path: Path) -> Manifest:
