@@ -24,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
         _pull,
         _nightly,
         _batch,
+        _pilot,
+        _guidelines,
         _status,
         _kpis,
         _quarantine,
@@ -78,16 +80,53 @@ def _batch(commands: Any, data: argparse.ArgumentParser) -> None:
     batch.add_argument("project")
     batch.add_argument("--day", metavar="D", help="the night that composed it (default: the newest)")
     batch.add_argument("--purpose", choices=("pilot", "new", "relabel", "adjudication"), help="batches with such rows")
-    batch.add_argument("--out", metavar="DIR", help="write files there, and count the batch as sent")
-    batch.add_argument("--format", choices=("label-studio", "csv", "jsonl", "mturk"), default="jsonl", help="of --out")
-    batch.add_argument("--push", action="store_true", help="push it to the Label Studio that the source is pulled from")
-    batch.add_argument(
-        "--source", metavar="NAME", help="by which the answers come back (default: the only fitting one)"
-    )
+    _sending(batch)
     batch.add_argument(
         "--to-name", metavar="NAME", help="what the model's labels name, in Label Studio files: its toName"
     )
-    batch.add_argument("--per-hit", type=int, default=1, metavar="N", help="items an MTurk task shows (default: 1)")
+
+
+def _sending(command: argparse.ArgumentParser) -> None:
+    """How a batch leaves."""
+    command.add_argument("--out", metavar="DIR", help="write files there, and count the batch as sent")
+    forms = ("label-studio", "csv", "jsonl", "mturk")
+    command.add_argument("--format", choices=forms, default="jsonl", help="of --out (default: jsonl)")
+    command.add_argument(
+        "--push", action="store_true", help="push it to the Label Studio that the source is pulled from"
+    )
+    command.add_argument(
+        "--source", metavar="NAME", help="by which the answers come back (default: the only fitting one)"
+    )
+    command.add_argument("--per-hit", type=int, default=1, metavar="N", help="items an MTurk task shows (default: 1)")
+
+
+def _pilot(commands: Any, data: argparse.ArgumentParser) -> None:
+    pilot = commands.add_parser(
+        "pilot", parents=[data], help="a first batch: how sure it will be, and then whether to go on"
+    )
+    pilot.add_argument("project")
+    pilot.add_argument("--size", type=int, metavar="N", help="items, 100 to 1000 (default: 200)")
+    pilot.add_argument("--people", type=int, metavar="N", help="who answer an item (default: as the project asks)")
+    pilot.add_argument("--day", metavar="D", help="the night it is drawn from or told of (default: the newest)")
+    _sending(pilot)
+    pilot.set_defaults(to_name=None)
+    pilot.add_argument("--report", action="store_true", help="what came back of it: go or no-go, and what to mend")
+    pilot.add_argument(
+        "--batch", action="append", default=[], metavar="ID", help="of this batch (default: the last pilot)"
+    )
+    pilot.add_argument("--all", action="store_true", help="report of every answer there is, batch or none")
+    pilot.add_argument("--write", metavar="FILE", help="the report as a page (.html) or Markdown (.md) too")
+    pilot.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _guidelines(commands: Any, data: argparse.ArgumentParser) -> None:
+    guidelines = commands.add_parser(
+        "guidelines", parents=[data], help="agreement under each guideline version, what a change moved, examples"
+    )
+    guidelines.add_argument("project")
+    guidelines.add_argument("--day", metavar="D", help="as of this night (default: the newest)")
+    guidelines.add_argument("--examples", action="store_true", help="what to put into the next version, as Markdown")
+    guidelines.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def _status(commands: Any, data: argparse.ArgumentParser) -> None:

@@ -43,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     items = current_items(Lake(folder, project.project), project, day)
     payloads = dict(zip(items["item_id"].to_pylist(), items["payload"].to_pylist(), strict=True))
     for batch in batches:
-        _send(folder, project, batch, shown_rows(batch.rows, payloads), arguments)
+        send_out(folder, project, batch, shown_rows(batch.rows, payloads), arguments)
     return 0
 
 
-def _send(
+def send_out(
     folder: DataFolder, project: Project, batch: Outgoing, rows: list[Shown], arguments: argparse.Namespace
 ) -> None:
     """One batch into files, a tool, or both; it counts as sent before anything of it leaves."""

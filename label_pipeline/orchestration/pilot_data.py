@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from label_pipeline.contracts.tables import CONSENSUS_LABELS, GOLD_SET, KPIS, PREDICTIONS
+from label_pipeline.batches.compose import PILOT, plain_batch
+from label_pipeline.batches.returned import still_out
+from label_pipeline.batches.sent import sent_rows
+from label_pipeline.contracts.tables import CONSENSUS_LABELS, DISPATCHES, GOLD_SET, KPIS, PREDICTIONS
 from label_pipeline.errors import UserError
 from label_pipeline.gold.life import in_force
+from label_pipeline.landing import sent_files
 from label_pipeline.noise.neighbours import available, neighbours
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.pilot.draw import CANDIDATES, apart, check_size, drawing_order
@@ -206,26 +210,68 @@ def _agreement(desk: Desk, day: date, shares: Any) -> tuple[float, str]:
     return agreement_at(USUAL_ALPHA, shares), f"at alpha {USUAL_ALPHA:g}, the least for tentative conclusions"
 
 
-def returned(desk: Desk, day: date, batches: Collection[str], asked: Collection[str] = ()) -> Pilot:
-    """What came back of some batches by the end of `day`; `asked` are their items, those answered where not known.
+def people_asked(desk: Desk) -> int:
+    """How many people an item of the pilot is asked of: as many as the project asks of a new item, two at least."""
+    project = desk.project
+    return max(project.batches.people or project.consensus.annotations.min, 2)
+
+
+def pilot_batch(desk: Desk, day: date, chosen: pd.DataFrame, size: int, people: int) -> pd.DataFrame:
+    """The batch of a pilot, a frame of `batches`: its name says the night it was drawn from and its size."""
+    name = batch_name(desk, day, size)
+    again = chosen.loc[chosen["labelled"], "item_id"]
+    given = desk.annotations(day).select(["item_id", "annotator_id"]).to_pandas() if len(again) else pd.DataFrame()
+    exclude = (
+        {str(item): set(own) for item, own in given[given["item_id"].isin(again)].groupby("item_id")["annotator_id"]}
+        if len(given)
+        else {}
+    )
+    return plain_batch(chosen["item_id"], PILOT, name, people=people, seed=name, exclude=exclude)
+
+
+def batch_name(desk: Desk, day: date, size: int) -> str:
+    """The name of the pilot of `size` items that was drawn from the night of `day`."""
+    return f"{desk.project.project}-{day}-pilot-{size}"
+
+
+def out_now(desk: Desk, day: date) -> frozenset[str]:
+    """The items that are out: those of the night's dispatches, and those of batches that were sent since."""
+    dispatches = desk.frame(DISPATCHES, day) if desk.lake.has(DISPATCHES, day) else DISPATCHES.empty().to_pandas()
+    known = set(dispatches["batch_id"])
+    later = sent_rows([p for p in sent_files(desk.folder, desk.project.project, date.max) if p.stem not in known])
+    return still_out(dispatches) | frozenset(later["item_id"])
+
+
+def sent_pilots(desk: Desk, until: date) -> pd.DataFrame:
+    """The rows of every pilot that was sent by the end of `until`: the columns of `batches` and sent_on."""
+    rows = sent_rows(sent_files(desk.folder, desk.project.project, until))
+    return rows[rows["purpose"] == PILOT].reset_index(drop=True)
+
+
+def returned(desk: Desk, day: date, batches: Collection[str]) -> Pilot:
+    """What came back of some batches by the end of `day`; of all there is where none is named.
+
+    Of a batch that was sent from here its items are those asked, and an answer belongs to it that names it, or that
+    names no batch of ours and was given by one of whom the night's dispatches say so. Of a batch of another tool the
+    items are those answered.
 
     Raises:
         UserError: no answer of these batches has been accepted.
     """
     project = desk.project
     events = desk.events(day).to_pandas()
-    ours = events[events["batch_id"].isin(batches) & (events["status"] == "submitted")]
+    given = events[(events["status"] == "submitted") & ~events["role"].isin(["adjudicator", "model"])]
+    sent = sent_rows(sent_files(desk.folder, project.project, day))
+    asked = sent[sent["batch_id"].isin(batches)]
+    ours = given if not batches else given[given["batch_id"].isin(batches)]
+    if len(asked):
+        ours = pd.concat([ours, _without_batch(desk, day, given, asked, set(sent["batch_id"]))])
     if not len(ours):
-        seen = sorted(set(events["batch_id"].dropna()))
-        raise UserError(
-            f"no answer of batch {', '.join(sorted(batches))} has been accepted by the end of {day}",
-            where=f"project {project.project}",
-            do=f"Batches with answers: {', '.join(seen[:10])}." if seen else "No landed answer names a batch.",
-        )
-    answers = ours[ours["role"] != "adjudicator"].reset_index(drop=True)
-    items = np.asarray(sorted({*asked, *ours["item_id"]}), dtype=object)
+        raise _nothing_back(desk, day, batches, events, asked)
+    items = desk.items(day)["item_id"].to_pylist() if not batches else {*asked["item_id"], *ours["item_id"]}
+    answers = ours.drop_duplicates("event_id").reset_index(drop=True)
     return Pilot(
-        votes=Votes.build(answers, classes=project.labels.classes, items=items),
+        votes=Votes.build(answers, classes=project.labels.classes, items=np.asarray(sorted(items), dtype=object)),
         kind="ordinal" if project.labels.type == "ordinal" else "single_choice",
         answers=answers,
         consensus=desk.frame(CONSENSUS_LABELS, day),
@@ -234,4 +280,34 @@ def returned(desk: Desk, day: date, batches: Collection[str], asked: Collection[
         rates=project.costs,
         least=project.consensus.annotations.min,
         most=project.consensus.annotations.max,
+        seed=day.toordinal(),
     )
+
+
+def _without_batch(
+    desk: Desk, day: date, given: pd.DataFrame, asked: pd.DataFrame, known: Collection[str]
+) -> pd.DataFrame:
+    """Answers that name no batch of ours and belong to the rows `asked` all the same."""
+    if not desk.lake.has(DISPATCHES, day):
+        return given.head(0)
+    rows = desk.frame(DISPATCHES, day)
+    rows = rows[rows["batch_id"].isin(asked["batch_id"])][["item_id", "answered_by", "sent_on"]].explode("answered_by")
+    pairs = rows.rename(columns={"answered_by": "annotator_id"}).dropna()
+    lost = given[~given["batch_id"].isin(known)].merge(pairs, on=["item_id", "annotator_id"])
+    return lost[pd.to_datetime(lost["landed_day"]) >= pd.to_datetime(lost["sent_on"])][given.columns]
+
+
+def _nothing_back(
+    desk: Desk, day: date, batches: Collection[str], events: pd.DataFrame, asked: pd.DataFrame
+) -> UserError:
+    where, name = f"project {desk.project.project}", desk.project.project
+    if not batches:
+        return UserError(f"no answer has been accepted by the end of {day}", where=where, do="Land some first.")
+    seen = sorted(set(events["batch_id"].dropna()))
+    what = f"no answer of batch {', '.join(sorted(batches))} has been accepted by the end of {day}"
+    if len(asked):
+        return UserError(
+            what, where=where, do=f"Land or pull the answers, then: label-pipeline nightly --project {name}"
+        )
+    do = f"Batches with answers: {', '.join(seen[:10])}." if seen else "No landed answer names a batch: see --all."
+    return UserError(what, where=where, do=do)

@@ -62,9 +62,13 @@ def finish(
     disputed = _disputed(pilot, least)
     left = consensus[consensus["status"].isin(UNSETTLED)]
     annotations = _annotations(left, disputed, least, most)
+    return Finish(len(consensus), len(left), disputed, annotations, group_costs(annotations, answers, rates))
+
+
+def group_costs(annotations: Estimate, answers: pd.DataFrame, rates: Mapping[str, Rate]) -> tuple[GroupCost, ...]:
+    """What some annotations cost each group that has `answers` (group, duration_s) or a rate."""
     groups = sorted({*answers["group"].astype(str), *rates})
-    costs = tuple(_group(name, annotations, answers, rates.get(name)) for name in groups)
-    return Finish(len(consensus), len(left), disputed, annotations, costs)
+    return tuple(_group(name, annotations, answers, rates.get(name)) for name in groups)
 
 
 def _disputed(pilot: pd.DataFrame, least: int) -> Estimate:
