@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,11 +30,27 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, and flush each new name: a file on disk in a folder that is not is lost."""
+    missing = []
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
+def _beside(path: Path) -> str:
+    """How temporary names for `path` begin: they tell what they were to become, so that others' are left alone."""
+    return f"{TEMPORARY}{os.fsencode(path.stem)[:100].decode(errors='ignore')}-"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it and rename it over `path`, on error remove it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
+    make_folder(path.parent)
+    handle, name = tempfile.mkstemp(prefix=_beside(path), suffix=path.suffix, dir=path.parent)
     os.close(handle)
     beside = Path(name)
     beside.unlink()  # DuckDB refuses to open an empty file as a database
@@ -43,6 +62,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         beside.unlink(missing_ok=True)
+        beside.with_name(f"{beside.name}.wal").unlink(missing_ok=True)  # of a database that failed
 
 
 @contextmanager
@@ -52,18 +72,23 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     A folder cannot be renamed over another: an older one is moved aside first, so for the blink between the
     two renames `path` is absent. Published versions never have an older one; nothing else uses folders.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
+    make_folder(path.parent)
+    beside = Path(tempfile.mkdtemp(prefix=_beside(path), dir=path.parent))
     beside.chmod(0o755)
     try:
         yield beside
-        for file in sorted(beside.rglob("*")):
+        for file in (*sorted(beside.rglob("*")), beside):
             _sync(file)
         if path.exists():
-            aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
+            aside = Path(tempfile.mkdtemp(prefix=_beside(path), dir=path.parent))
             os.replace(path, aside / path.name)
-            os.replace(beside, path)
-            shutil.rmtree(aside)
+            try:
+                os.replace(beside, path)
+            except OSError:
+                os.replace(aside / path.name, path)
+                raise
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
         else:
             os.replace(beside, path)
         _sync(path.parent)
@@ -77,12 +102,39 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def sweep(folder: Path) -> list[Path]:
-    """Remove what killed runs left behind below `folder`; returns what was removed."""
-    left = sorted(folder.rglob(f"{TEMPORARY}*")) if folder.is_dir() else []
-    for path in left:
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    return left
+def remove_folder(path: Path) -> None:
+    """Delete a folder: for readers it is gone at once, and a kill leaves only what `sweep` removes."""
+    aside = path.with_name(_beside(path) + secrets.token_hex(4))  # a rename needs no room on a full disk
+    os.replace(path, aside)
+    _sync(path.parent)
+    shutil.rmtree(aside)
+
+
+def sweep(folder: Path, *, older: float = 0.0) -> list[Path]:
+    """Remove what killed runs left behind below `folder`, `older` seconds ago at least; returns what was removed."""
+    return _removed(folder.rglob(f"{TEMPORARY}*") if folder.is_dir() else (), older)
+
+
+def sweep_beside(path: Path) -> list[Path]:
+    """Remove what killed writers of one file left beside it; returns what was removed."""
+    name = re.compile(re.escape(_beside(path)) + r"[a-z0-9_]{8}(\..*)?")
+    return _removed(p for p in path.parent.glob(f"{TEMPORARY}*") if name.fullmatch(p.name))
+
+
+def _removed(left: Iterable[Path], older: float = 0.0) -> list[Path]:
+    found = []
+    for path in sorted(left):
+        try:
+            if time.time() - path.lstat().st_mtime < older:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # went with the folder it was in, or its writer took it
+        found.append(path)
+    return found
 
 
 def sha256(path: Path) -> str:

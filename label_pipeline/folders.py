@@ -57,6 +57,10 @@ class DataFolder:
         """What people have been told already."""
         return self.root / "marts" / f"{project}.alerts.json"
 
+    def lock(self, project: str) -> Path:
+        """Held by whoever writes the project's lake, mart and versions; says who that is."""
+        return self.root / "locks" / f"{project}.lock"
+
     def published(self, project: str) -> Path:
         """The training set's versions and the LATEST pointer."""
         return self.root / "published" / project

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import signal
@@ -9,11 +11,25 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from label_pipeline.files import TEMPORARY, replacing, replacing_folder, sha256, sweep, write_text
+from label_pipeline import files
+from label_pipeline.errors import refused
+from label_pipeline.files import (
+    TEMPORARY,
+    remove_folder,
+    replacing,
+    replacing_folder,
+    sha256,
+    sweep,
+    sweep_beside,
+    write_text,
+)
+from label_pipeline_tests.disks import small_disk
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -117,3 +133,128 @@ def test_checksum(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(os.urandom(1 << 20))
     assert sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+OPERATIONS = ("mkdir", "mkstemp", "mkdtemp", "fsync", "replace", "rmtree")
+REFUSALS = {
+    errno.ENOSPC: "no room",
+    errno.EDQUOT: "no room",
+    errno.EACCES: "may not be read or written",
+    errno.EROFS: "may only be read",
+    errno.EIO: "does not answer",
+    errno.ESTALE: "does not answer",
+    errno.ENOMEM: "not enough memory",
+    errno.EMFILE: "too many files",
+}
+
+
+@contextlib.contextmanager
+def refusing(monkeypatch: pytest.MonkeyPatch, operation: str, at: int, code: int) -> Iterator[list[int]]:
+    """Let the `at`th call of a file operation fail as the machine would; yields how often it was called."""
+    module = {"mkdir": Path, "mkstemp": files.tempfile, "mkdtemp": files.tempfile, "rmtree": files.shutil}
+    owner, calls = module.get(operation, files.os), [0]
+    real = getattr(owner, operation)
+
+    def refuse(*arguments: Any, **named: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == at:
+            raise OSError(code, os.strerror(code), str(arguments[0]) if arguments else None)
+        return real(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, operation, refuse)
+        yield calls
+
+
+def change(folder: Path) -> None:
+    """A little of everything that nights do to files: new, replaced, new and replaced folders, and one removed."""
+    write_text(folder / "deep" / "er" / "x", "new")
+    write_text(folder / "fresh" / "y", "new")
+    for name in ("v", "w"):
+        with replacing_folder(folder / name) as beside:
+            (beside / "part").write_text("new")
+    if (folder / "old").exists():
+        remove_folder(folder / "old")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_whatever_the_machine_refuses_at_whatever_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """Loss: one refused call that leaves half a file, or a state that the next run cannot mend.
+
+    Each call of each operation is refused in turn. Every file is then as before or as after, the refusal is told in
+    words, and the same again, after a sweep, ends as undisturbed.
+    """
+    before = {"deep/er/x": "old", "v/part": "old", "old/z": "old"}
+    after = {"deep/er/x": "new", "fresh/y": "new", "v/part": "new", "w/part": "new"}
+    refusals = 0
+    for at in range(1, 40):
+        folder = tmp_path / str(at)
+        for name, text in before.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        code, words = list(REFUSALS.items())[at % len(REFUSALS)]
+        with refusing(monkeypatch, operation, at, code) as calls:
+            try:
+                change(folder)
+            except OSError as error:
+                refusals += 1
+                told = refused(error)
+                assert told is not None
+                assert words in told.text()
+        for name, text in contents(folder).items():
+            if TEMPORARY not in name:
+                assert text in (before.get(name), after.get(name)), (operation, at, name)
+        assert {"deep/er/x", "v/part"} <= set(contents(folder)), (operation, at)
+        sweep(folder)
+        change(folder)
+        assert contents(folder) == after, (operation, at)
+        if calls[0] < at:
+            break
+    assert refusals == calls[0] > 0
+
+
+def test_a_bug_is_no_refusal() -> None:
+    """Loss: a bug told as a full disk is looked for on the disk, and its traceback is gone."""
+    assert refused(ValueError("no space left on device")) is None
+    assert refused(FileNotFoundError(errno.ENOENT, "No such file or directory", "x")) is None
+    told = refused(OSError(errno.ENOSPC, "No space left on device", "/data/lake/x"))
+    assert told is not None
+    assert told.where == "/data/lake/x"
+    try:
+        try:
+            raise MemoryError
+        except MemoryError as error:
+            raise ValueError("the consensus of nothing") from error
+    except ValueError as error:
+        told = refused(error)
+        assert told is not None
+        assert "memory" in told.what
+
+
+def test_leftovers_of_one_file_are_told_from_those_of_another(tmp_path: Path) -> None:
+    """Loss: one project's start takes away the mart that another is building beside it."""
+    ours, others = tmp_path / "a.duckdb", tmp_path / "a-b.duckdb"
+    with replacing(others) as beside:
+        beside.write_text("building")
+        for left in (".tmp-a-0123abcd.duckdb", ".tmp-a-0123abcd.duckdb.wal"):
+            (tmp_path / left).write_text("half")
+        assert len(sweep_beside(ours)) == 2
+    assert contents(tmp_path) == {"a-b.duckdb": "building"}
+    assert sweep(tmp_path, older=60) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only the administrator may mount")
+def test_a_real_disk_that_is_full(tmp_path: Path) -> None:
+    """Loss: a write that ends half way on a full disk and stands there as if it were whole."""
+    with small_disk(tmp_path / "disk", "256k") as disk:
+        write_text(disk / "x", "old")
+        with pytest.raises(OSError, match="No space left") as error:
+            write_text(disk / "x", "new" * 200_000)
+        told = refused(error.value)
+        assert told is not None
+        assert "Make room" in told.do
+        assert contents(disk) == {"x": "old"}
+        write_text(disk / "x", "new")
+        assert contents(disk) == {"x": "new"}

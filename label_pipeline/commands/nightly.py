@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
 from label_pipeline.clock import last_night, parse_day, today
 from label_pipeline.commands.home import dagster_home
-from label_pipeline.errors import UserError
-from label_pipeline.files import sweep
+from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.kept import kept_words
+from label_pipeline.locks import alone
 from label_pipeline.project import Project, load_project, project_names
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             code = run_project(folder, load_project(folder, name), asked)
         except UserError as error:
             print(f"label-pipeline: {error}", file=sys.stderr)
-            code = BAD_INPUT
+            code = FAULT if isinstance(error, MachineError) else BAD_INPUT
         worst = max(worst, code)
     return worst
 
@@ -101,11 +102,13 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
 
     folder.dagster.mkdir(parents=True, exist_ok=True)
     job = build_definitions(folder).resolve_job_def(job_name(project.project))
-    with dg.DagsterInstance.from_config(str(dagster_home(folder))) as instance:
+    with ExitStack() as held:
+        instance = held.enter_context(dg.DagsterInstance.from_config(str(dagster_home(folder))))
         for run_id in require_idle(instance, project.project):
             print(f"{project.project}: cleared run {run_id[:8]}, whose process is gone", file=sys.stderr)
-        for place in (*folder.lake.glob(f"*/project={project.project}"), folder.published(project.project)):
-            sweep(place)  # nobody else writes here now
+        left = held.enter_context(alone(folder, project.project, "label-pipeline nightly"))
+        if left:
+            print(f"{project.project}: removed {len(left)} leftovers of a killed run", file=sys.stderr)
         result = job.execute_in_process(
             instance=instance,
             tags=range_tags(first, last) | host_tag() | (ASKED if pull else {}),
@@ -117,7 +120,7 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
 
 def _explain(events: Sequence[dg.DagsterEvent]) -> int:
     """Say why a run failed, and whose turn it is."""
-    code = OK
+    code, said = OK, set()
     for event in events:
         if not event.is_step_failure:
             continue
@@ -128,7 +131,9 @@ def _explain(events: Sequence[dg.DagsterEvent]) -> int:
             code = max(code, FAULT)
             continue
         kind = str(told.metadata["kind"].value) if "kind" in told.metadata else "input"
-        print(f"label-pipeline: {told.description}", file=sys.stderr)
+        if told.description not in said:  # a full disk stops every asset that does not wait for another
+            print(f"label-pipeline: {told.description}", file=sys.stderr)
+        said.add(told.description)
         code = max(code, {"gate": STOPPED, "input": BAD_INPUT}.get(kind, FAULT))
     return code or FAULT
 

@@ -1,4 +1,8 @@
-"""Runs that are on: a second one of the same project is refused, and what a killed one left is cleared.
+"""Runs that are on: two of one project never write together, and what a killed one left is cleared.
+
+Each run holds its projects' locks (`locks`) from before its first step to after its last: a run of the UI waits for
+the one that is on, the command line is refused. Pools hold back single steps besides, where runs are on several
+machines that share a storage and no disk.
 
 Dagster gives pool slots back when a run ends, and a run whose process was killed does not end by itself: a code
 server ends those it started, as long as it lives; nobody ends those of the command line or those a power cut left.
@@ -10,17 +14,79 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 
 from label_pipeline.errors import UserError
+from label_pipeline.folders import DataFolder
+from label_pipeline.locks import HeldError, alone
 
 HOST = "label_pipeline/host"
 ON = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+GONE = (
+    "The process of this run is gone: it was killed, by somebody or for want of memory, or the machine went down. "
+    "What it wrote is whole; run it again."
+)
 SECONDS_OFF = 5.0  # how far the clocks of a process's start and of its first event may be apart
+
+
+WAIT_SECONDS = 0.5  # between two looks at a lock that somebody else holds
+
+
+def executor_alone(folder: DataFolder) -> dg.ExecutorDefinition:
+    """Runs all steps in one process, one after another, while no other run writes the same projects."""
+
+    @dg.executor(name="alone_in_process")
+    def in_process(_: dg.InitExecutorContext) -> InProcessExecutor:
+        return _Alone(folder)
+
+    made: dg.ExecutorDefinition = in_process
+    return made
+
+
+class _Alone(InProcessExecutor):
+    def __init__(self, folder: DataFolder) -> None:
+        super().__init__(retries=RetryMode.ENABLED)
+        self._folder = folder
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[dg.DagsterEvent]:
+        """Wait for the locks, holding no pool's slot meanwhile, and run the steps."""
+        run = plan_context.dagster_run
+        with ExitStack() as held:
+            for project in sorted(projects_of(run)):  # in one order, so that two runs never wait for each other
+                yield from self._wait(plan_context, project, held)
+            yield from super().execute(plan_context, execution_plan)
+
+    def _wait(self, plan_context: PlanOrchestrationContext, project: str, held: ExitStack) -> Iterator[dg.DagsterEvent]:
+        told = ""
+        while True:
+            try:
+                held.enter_context(alone(self._folder, project, f"run {plan_context.dagster_run.run_id[:8]}"))
+            except HeldError as other:
+                if told != other.what:
+                    told = other.what
+                    yield dg.DagsterEvent.engine_event(plan_context, f"Waiting: {told}")
+                with dg.raise_execution_interrupts():  # so that a run that waits can be ended
+                    time.sleep(WAIT_SECONDS)
+            else:
+                return
+
+
+def projects_of(run: dg.DagsterRun) -> set[str]:
+    """The projects whose assets a run makes."""
+    tagged = {run.tags["project"]} if "project" in run.tags else set()
+    return tagged | {key.path[0] for key in run.asset_selection or ()}
 
 
 def host_tag() -> dict[str, str]:
@@ -37,11 +103,13 @@ def require_idle(instance: dg.DagsterInstance, project: str) -> list[str]:
     ended = end_killed_runs(instance)
     for record in instance.get_run_records(dg.RunsFilter(statuses=ON)):
         run = record.dagster_run
-        if run.tags.get("project") == project or any(key.path[0] == project for key in run.asset_selection or ()):
+        if project in projects_of(run):
             since = datetime.fromtimestamp(record.start_time or record.create_timestamp.timestamp()).astimezone()
             pids = ", ".join(map(str, _processes(instance, run.run_id))) or "not yet known"
+            host = run.tags.get(HOST, socket.gethostname())
             raise UserError(
-                f"a run of project {project} is on: {run.run_id[:8]}, process {pids}, since {since:%Y-%m-%d %H:%M:%S}",
+                f"a run of project {project} is on: {run.run_id[:8]}, process {pids} on {host}, "
+                f"since {since:%Y-%m-%d %H:%M:%S}",
                 do="Wait for it, or end it in the Dagster UI.",
             )
     return ended
@@ -52,7 +120,7 @@ def end_killed_runs(instance: dg.DagsterInstance) -> list[str]:
     storage = instance.event_log_storage
     killed = killed_runs_of(instance)
     for run in killed:
-        instance.report_run_failed(run, "The process of this run is gone: it was killed, or the machine went down.")
+        instance.report_run_failed(run, GONE)
     for run_id in sorted(storage.get_concurrency_run_ids()):
         holder = instance.get_run_by_id(run_id)
         if holder is None or (holder.is_finished and _gone(instance, holder)):

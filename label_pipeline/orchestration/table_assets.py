@@ -4,7 +4,6 @@ What a day's rows are is the `compute` function's; everything that is the same f
 """
 
 import base64
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -14,8 +13,8 @@ import dagster as dg
 
 from label_pipeline.clock import days
 from label_pipeline.contracts.tables import Table
-from label_pipeline.errors import UserError
 from label_pipeline.orchestration.desk import ContractError, Desk
+from label_pipeline.orchestration.outcome import measured, require_there, told_as_failure
 
 
 @dataclass(frozen=True)
@@ -143,23 +142,23 @@ def _run(
 ) -> Iterator[Any]:
     project = desk.project.project
     walked = days_of(context)
-    rows, seconds = dict.fromkeys((o.name for o in outputs), 0), 0.0
+    rows = dict.fromkeys((o.name for o in outputs), 0)
+    took = {"seconds": 0.0, "cpu_seconds": 0.0, "peak_memory_mb": 0.0}
     outcome: dict[str, Check] = {}
     made, stored = Made(), {}
     for day in walked:
-        started = time.perf_counter()
         try:
-            made = compute(desk, day)
-            stored = {o.name: desk.store(o.table, day, made.rows[o.name], o.part) for o in outputs}
+            with told_as_failure(desk), measured() as spent:
+                made = compute(desk, day)
+                require_there(desk)
+                stored = {o.name: desk.store(o.table, day, made.rows[o.name], o.part) for o in outputs}
         except ContractError as broken:
             broken_key = next(asset_key(project, o.name) for o in outputs if o.table.name == broken.table)
             yield dg.AssetCheckResult(
                 asset_key=broken_key, check_name="contract", passed=False, metadata={"broken": "\n".join(broken.broken)}
             )
             raise dg.Failure(f"{day}: {broken}", allow_retries=False) from broken
-        except UserError as error:
-            raise dg.Failure(error.text(), allow_retries=False) from error
-        seconds += time.perf_counter() - started
+        took = {n: max(v, spent[n]) if n == "peak_memory_mb" else v + spent[n] for n, v in took.items()}
         for name in rows:
             rows[name] += len(stored[name])
         # A check of a range fails when it failed on any of its days; the first one is told.
@@ -174,7 +173,7 @@ def _run(
             asset_key=key,
             metadata=_counts(len(stored[output.name]), rows[output.name], walked)
             | _shown(made.about.get(output.name, made if output is outputs[0] else Made()), walked[-1])
-            | ({"seconds": round(seconds, 3)} if output is outputs[0] else {}),
+            | ({n: round(v, 3) for n, v in took.items()} if output is outputs[0] else {}),
             check_results=[
                 dg.AssetCheckResult(asset_key=key, check_name="contract", passed=True, metadata={"days": len(walked)}),
                 *(_check_result(key, name, outcome[name], checks) for name in own),

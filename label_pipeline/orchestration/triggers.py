@@ -17,6 +17,7 @@ from label_pipeline.kept import last_table
 from label_pipeline.landing import landed_days, project_files
 from label_pipeline.orchestration.assets_pull import ASKED
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.running import executor_alone
 from label_pipeline.orchestration.table_assets import partitions
 from label_pipeline.pull import pulled_sources
 
@@ -39,7 +40,7 @@ def nightly_job(desk: Desk, assets: Sequence[dg.AssetsDefinition]) -> Unresolved
         job_name(desk.project.project),
         selection=dg.AssetSelection.assets(*(key for asset in assets for key in asset.keys)),
         partitions_def=partitions(desk),
-        executor_def=dg.in_process_executor,
+        executor_def=executor_alone(desk.folder),
         description=f"The night of project {desk.project.project}: landing to published.",
         tags={"project": desk.project.project},
     )

@@ -64,7 +64,9 @@ def holders(instance: dg.DagsterInstance) -> set[str]:
 def test_a_living_run_refuses_a_second(instance: dg.DagsterInstance, process: subprocess.Popen[bytes]) -> None:
     """Loss: two runs of one project at once write each other's days."""
     run_id = begin(instance, process.pid, **host_tag())
-    with pytest.raises(UserError, match=rf"a run of project pets is on: {run_id[:8]}, process {process.pid}, since"):
+    with pytest.raises(
+        UserError, match=rf"a run of project pets is on: {run_id[:8]}, process {process.pid} on \S+, since"
+    ):
         require_idle(instance, "pets")
     assert holders(instance) == {run_id}
     assert require_idle(instance, "toys") == []
