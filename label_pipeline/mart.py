@@ -13,11 +13,15 @@ from typing import Any
 
 from label_pipeline.contracts.tables import (
     ANNOTATOR_QUALITY,
+    ANNOTATOR_STANDING,
     BATCHES,
     CONSENSUS_EVIDENCE,
     CONSENSUS_LABELS,
     DISPATCHES,
     GATES,
+    GOLD_ASKS,
+    GOLD_PLAN,
+    GOLD_SCORES,
     GOLD_SET,
     GUIDELINE_AGREEMENT,
     GUIDELINE_CHANGES,
@@ -42,10 +46,14 @@ NEWEST = (
     BATCHES,
     DISPATCHES,
     GOLD_SET,
+    GOLD_ASKS,
+    GOLD_PLAN,
     CONSENSUS_LABELS,
     CONSENSUS_EVIDENCE,
     LABEL_ISSUES,
     ANNOTATOR_QUALITY,
+    ANNOTATOR_STANDING,
+    GOLD_SCORES,
     GUIDELINE_VERSIONS,
     GUIDELINE_AGREEMENT,
     GUIDELINE_CONFUSIONS,
@@ -109,4 +117,4 @@ def _create(con: Any, table: Table, day: str, source: str) -> int:
     con.execute(f"COMMENT ON TABLE {name} IS {literal(table.meaning)}")
     for column in table.columns:
         con.execute(f"COMMENT ON COLUMN {name}.{identifier(column.name)} IS {literal(column.meaning)}")
-    return int(con.execute(f"SELECT count(*) FROM {name}").fetchone()[0])
+    return int(con.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0])

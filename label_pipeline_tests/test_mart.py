@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ def rows(table: Table, n: int) -> dict[str, list[Any]]:
     for name in table.key:
         if table[name].kind == "integer":
             columns[name] = list(range(n, 0, -1))
+        elif table[name].kind == "day":
+            columns[name] = [D1 + timedelta(days=k) for k in range(n, 0, -1)]
         else:
             columns[name] = [f"{k:03d}" for k in range(n, 0, -1)]
     return columns
