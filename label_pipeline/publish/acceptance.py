@@ -106,6 +106,7 @@ def _candidate_gates(policy: Policy) -> Iterator[Gate]:
 
 def _integrity_gates(policy: Policy) -> Iterator[Gate]:
     rebuild = "This is a fault of the pipeline, not of the labels: rebuild the day and report it."
+    yield _total("contract", "block", "broken_rows", None, 0, rebuild)
     yield _total("probabilities", "block", "max_sum_error", None, _SUM_TOLERANCE, rebuild)
     yield _total("labels", "block", "unlabelled_rows", None, 0, rebuild)
     yield _total("items_once", "block", "repeated_items", None, 0, rebuild)

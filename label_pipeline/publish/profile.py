@@ -5,8 +5,8 @@ Counting only; what a number should be stands in `acceptance`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from label_pipeline.gold.holdout import held_out
 from label_pipeline.label_meaning import Meaning
 from label_pipeline.publish.candidate import evaluation_truth
+from label_pipeline.publish.rows import broken_rows
 from label_pipeline.publish.split import Splits, gold_split, shares_of
 from label_pipeline.publish.typed import by_class
 
@@ -25,14 +26,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Profile:
-    """`totals` is one row of numbers, never empty; `classes` one row a class. `TOTALS` says what they mean."""
+    """`totals` is one row of numbers, never empty; `classes` one row a class. `TOTALS` says what they mean.
+
+    `broken` counts the rows that break each rule of `rows`, by the rule's words; empty when all hold.
+    """
 
     totals: pd.DataFrame
     classes: pd.DataFrame
+    broken: Mapping[str, int] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """The profile as plain values for JSON."""
-        return {"totals": self.totals.to_dict("records")[0], "classes": self.classes.to_dict("records")}
+        return {
+            "totals": self.totals.to_dict("records")[0],
+            "classes": self.classes.to_dict("records"),
+            "broken": dict(self.broken),
+        }
 
 
 TOTALS = {
@@ -47,7 +56,8 @@ TOTALS = {
     "min_class_share": "share of the rarest class among learning rows",
     "mean_confidence": "mean confidence of learning rows",
     "issue_share": "share of learning rows whose label confident learning doubts",
-    "max_sum_error": "largest |sum(probabilities) - 1|; 1 for a row without one probability a class",
+    "broken_rows": "rows with a value that its column may not have: see broken in the profile",
+    "max_sum_error": "largest |sum(probabilities) - 1|, or distance of one from 0 to 1; 1 without one a class",
     "unlabelled_rows": "rows without a label of the project",
     "repeated_items": "rows beyond the first of an item",
     "evaluation_gold": "evaluation gold items in force",
@@ -100,6 +110,7 @@ def profile(
     )
     landed = pc.sum(landings["landed"]).as_py() or 0
     held_back = len(placed) - placed["held_back"].null_count
+    broken, by_rule = broken_rows(table, splits)
     gold_leak, split_leak = _leaks(learning, issues, held_out(gold.to_pandas(), drawn=drawn).index)
     totals = {
         "items": items,
@@ -116,6 +127,7 @@ def profile(
         "min_class_share": _share(min(per_class["learning_rows"], default=0), len(learning)),
         "mean_confidence": pc.mean(learning["confidence"]).as_py() or 0.0,
         "issue_share": _share(_count(learning["is_issue"]), len(learning)),
+        "broken_rows": broken,
         "max_sum_error": _max_sum_error(table["probabilities"], len(classes)) if meaning.one_class else 0.0,
         "unlabelled_rows": len(table)
         - _count(pc.is_in(table["label"], pa.array(_labels(table, meaning), pa.string()))),
@@ -130,7 +142,7 @@ def profile(
         "quarantined_share": _share(pc.sum(landings["quarantined"]).as_py() or 0, landed),
         "unaccounted": pc.sum(pc.abs(balance)).as_py() or 0,
     }
-    return Profile(pd.DataFrame([totals]), per_class)
+    return Profile(pd.DataFrame([totals]), per_class, by_rule)
 
 
 def _leaks(learning: pa.Table, issues: pa.Table, held: Iterable[str]) -> tuple[int, int]:
@@ -184,7 +196,7 @@ def _per_class(table: pa.Table, learning: pa.Table, classes: Sequence[str], spli
 
 
 def _max_sum_error(probabilities: pa.ChunkedArray, k: int) -> float:
-    """The largest distance of a row's sum from one; 1 where a row is empty, too short, too long or not a number."""
+    """The largest distance of a row's sum from one, or of a value from 0 to 1; 1 where a row has not one a class."""
     import pyarrow.compute as pc
 
     whole = pc.fill_null(pc.equal(pc.list_value_length(probabilities), k), False)
@@ -192,6 +204,6 @@ def _max_sum_error(probabilities: pa.ChunkedArray, k: int) -> float:
         return 0.0
     if not pc.all(whole).as_py():
         return 1.0
-    sums = pc.list_flatten(probabilities).to_numpy().reshape(-1, k).sum(axis=1)
-    error = float(np.abs(sums - 1).max())
+    values = pc.list_flatten(probabilities).to_numpy().reshape(-1, k)
+    error = float(max(np.abs(values.sum(axis=1) - 1).max(), -values.min(), values.max() - 1))
     return error if np.isfinite(error) else 1.0

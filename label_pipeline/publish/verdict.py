@@ -13,7 +13,17 @@ Severity = Literal["block", "warn"]
 State = Literal["passed", "failed", "overridden"]
 
 PROMISES = frozenset(
-    {"rows", "probabilities", "labels", "items_once", "gold_leak", "gold_truth", "split_leak", "count_equation"}
+    {
+        "rows",
+        "contract",
+        "probabilities",
+        "labels",
+        "items_once",
+        "gold_leak",
+        "gold_truth",
+        "split_leak",
+        "count_equation",
+    }
 )
 """Gates that nobody may override: what they hold is not a matter of quality, but what a version says it is."""
 

@@ -32,18 +32,20 @@ def build():
     return first_night(VOTED, items({"a": "{}"}), NOISE, GOLD, classes=CLASSES, splits=SPLITS, day=DAY)
 
 
+ABOUT = {
+    "consensus": VOTED,
+    "gold": GOLD,
+    "issues": NOISE,
+    "placed": TABLES["splits"].empty(),
+    "landings": landings(),
+    "classes": CLASSES,
+    "splits": SPLITS,
+    "day": DAY,
+}
+
+
 def totals(table, **changes):
-    options = {
-        "consensus": VOTED,
-        "gold": GOLD,
-        "issues": NOISE,
-        "placed": TABLES["splits"].empty(),
-        "landings": landings(),
-        "classes": CLASSES,
-        "splits": SPLITS,
-        "day": DAY,
-    }
-    return profile(table, **(options | changes)).totals.iloc[0].to_dict()
+    return profile(table, **(ABOUT | changes)).totals.iloc[0].to_dict()
 
 
 def test_totals_by_hand():
@@ -98,13 +100,45 @@ def test_every_kind_of_damage_shows():
 
 @pytest.mark.parametrize(
     ("row", "error"),
-    [([0.5, 0.6], 0.1), ([1.0], 1.0), (None, 1.0), ([float("nan"), 0.5], 1.0), ([0.5, 0.25, 0.25], 1.0)],
+    [
+        ([0.5, 0.6], 0.1),
+        ([1.2, -0.2], 0.2),
+        ([1.0], 1.0),
+        (None, 1.0),
+        ([float("nan"), 0.5], 1.0),
+        ([0.5, 0.25, 0.25], 1.0),
+    ],
 )
 def test_probabilities_that_are_none(row, error):
     """Loss: soft labels that do not sum to one, or are too few, train a model on nonsense."""
     table = build()
     rows = [row, *table["probabilities"].to_pylist()[1:]]
     assert totals(changed(table, "probabilities", rows))["max_sum_error"] == pytest.approx(error)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("item_id", [None]),
+        ("confidence", [1.01, -0.01, float("nan")]),
+        ("sample_weight", [1.5, float("inf"), None]),
+        ("agreement", [2.0]),
+        ("label_quality", [float("nan")]),
+        ("n_annotations", [-1, None]),
+        ("is_issue", [None]),
+        ("status", ["wrong", None]),
+        ("split", ["tset", None]),
+    ],
+)
+def test_a_value_its_column_may_not_have_shows(column, values):
+    """Loss: a weight of NaN turns a whole training run into NaN; a row of no split is never seen by anybody."""
+    table = build()
+    for value in values:
+        seen = profile(changed(table, column, [value, *table[column].to_pylist()[1:]]), **ABOUT)
+        assert seen.totals["broken_rows"].item() == 1, value
+        assert [words.split()[0] for words in seen.broken] == [column]
+        assert list(seen.broken.values()) == [1]
+    assert profile(table, **ABOUT).broken == {}
 
 
 def test_an_empty_candidate_has_numbers_for_every_gate():
