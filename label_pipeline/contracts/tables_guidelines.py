@@ -61,8 +61,7 @@ GUIDELINE_CHANGES = Table(
     (
         always("before", "text", "guideline version"),
         always("after", "text", "the one that followed"),
-        always("items", "text", "same (two answers under each version, compared item by item) or other (answered under"
-               " one of them only)"),
+        always("items", "text", "same (two answers under each, compared item by item) or other (answered under one)"),
         always("figure", "text", "alpha, raw_agreement or confusion (share of items on which both classes are said)"),
         always("member", "text", "which class, or which two as 'a / b'; empty for all"),
         maybe("value_before", "float", "the figure before; empty when there is no data"),
@@ -72,8 +71,9 @@ GUIDELINE_CHANGES = Table(
         maybe("difference", "float", "after less before"),
         maybe("ci_low", "float", "lower end of the difference's 95% interval"),
         maybe("ci_high", "float", "upper end of it"),
+        maybe("same_hands", "float", "how far the same people gave both: 1 in the same shares, 0 nobody in common"),
     ),
-)  # fmt: skip
+)
 
 GUIDELINE_EXAMPLES = Table(
     "guideline_examples",

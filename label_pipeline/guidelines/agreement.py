@@ -52,8 +52,8 @@ class Change:
 
     `other_items` compares items answered under one version only, `same_items` those with two answers under each; both
     hold alpha and raw_agreement. `classes` (alpha) and `pairs` (share of items on which both are said) are of other
-    items, most confused before first. `answered_under_both` counts items of which neither comparison of other items
-    makes use.
+    items, most confused before first. `answered_under_both` counts items of which the comparison of other items
+    makes no use. `other_hands` and `same_hands` say how far the same people gave the answers compared (`same_hands`).
     """
 
     before: str
@@ -63,6 +63,8 @@ class Change:
     classes: tuple[tuple[str, Compared], ...]
     pairs: tuple[tuple[str, str, Compared], ...]
     answered_under_both: int
+    other_hands: float | None
+    same_hands: float | None
 
 
 def under_version(
@@ -121,7 +123,24 @@ def change(
             for p in pairs.values()
         ),
         int(shared.sum()),
+        same_hands(*alone),
+        same_hands(*(_among(each, (old.per_item >= 2) & (new.per_item >= 2)) for each in (old, new))),
     )
+
+
+def same_hands(first: Votes, second: Votes) -> float | None:
+    """How far two sets of votes were given by the same people in the same shares: 1 wholly, 0 by nobody in common.
+
+    It is one less the total variation between the two; None where one of them is empty.
+    """
+    if not first.n or not second.n:
+        return None
+    people = sorted({*first.annotators, *second.annotators})
+    shares = []
+    for votes in (first, second):
+        of = dict(zip(votes.annotators, votes.per_annotator / votes.n, strict=True))
+        shares.append(np.array([of.get(name, 0.0) for name in people]))
+    return float(np.minimum(*shares).sum())
 
 
 def _among(votes: Votes, items: BoolArray) -> Votes:

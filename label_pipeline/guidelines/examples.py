@@ -63,11 +63,11 @@ def examples(
 
     `consensus` is a frame of consensus_labels, `probabilities` (n, K) the model's, `duplicate_set` (n,) as from
     `noise.neighbours`; all are aligned to `votes.items`. `features` gives the points (m, d) of a few item ids, in which
-    similar items lie together. Clear are items accepted without a dissenting answer whose label the model shares (where there is
-    one), those of most answers first, then those the model is surest of. Borderline are disputed items, open ones
-    too, on which the class and its rival were both said, the most evenly split first. Of the best `LOOKED_AT` the first
-    is taken, then always the one farthest from those taken. No two near duplicates, no gold (ids in `gold`) and
-    nothing near it.
+    similar items lie together. Clear are items accepted without a dissenting answer whose label the model shares
+    (where there is one), those of most answers first, then those the model is surest of. Borderline are disputed items,
+    open ones too, on which the class and its rival were both said, the most evenly split first. Of the best `LOOKED_AT`
+    the first is taken, then always the one farthest from those taken. No two near duplicates, no gold (ids in `gold`)
+    and nothing near it.
     """
     pool = _Pool(votes, consensus, probabilities, gold, duplicate_set, features)
     found = []

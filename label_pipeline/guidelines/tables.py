@@ -91,9 +91,10 @@ def changes_table(changes: Iterable[Change]) -> pd.DataFrame:
         found += [("other", name, "", compared) for name, compared in one.other_items.items()]
         found += [("other", "alpha", name, compared) for name, compared in one.classes]
         found += [("other", "confusion", f"{a} / {b}", compared) for a, b, compared in one.pairs]
+        hands = {"same": one.same_hands, "other": one.other_hands}
         for items, figure, member, compared in found:
             at = {"before": one.before, "after": one.after, "items": items, "figure": figure, "member": member}
-            rows.append(at | _compared(compared))
+            rows.append(at | _compared(compared) | {"same_hands": hands[items]})
     return _frame(GUIDELINE_CHANGES, rows)
 
 
