@@ -14,6 +14,7 @@ from label_pipeline.errors import UserError
 from label_pipeline.noise.out_of_fold import FOLDS
 from label_pipeline.orchestration.assets_predictions import BASELINE
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.project_policy import Rate
 from label_pipeline.publish.candidate import INCLUDED
 from label_pipeline.publish.datasheet import ANSWERS
 from label_pipeline.publish.version import Facts
@@ -45,13 +46,23 @@ def version_facts(desk: Desk, day: date) -> Facts:
         consensus_words=next((r["words"] for r in evidence if r["words"]), ""),
         license=project.publish.license,
         group=project.publish.group or "",
+        slices=project.items.slices,
+        reference=project.items.image or "",
         sources={name: source.format for name, source in project.sources.items()},
         annotators=dict(sorted(Counter(read(ANNOTATOR_QUALITY, day)["group"].to_pylist()).items())),
+        pay={group: _pay(rate) for group, rate in sorted(project.costs.items())},
         jobs=tuple(project.publish.jobs),
         keep=project.publish.keep,
         answers=_answers(home / ANSWERS),
         model=_model(desk, day),
     )
+
+
+def _pay(rate: Rate) -> str:
+    """A rate in words; the project file names no currency."""
+    if rate.per_hour is not None:
+        return f"{rate.per_hour:g} an hour"
+    return f"{rate.per_annotation:g} an annotation"
 
 
 def _sha256(path: Path) -> str:

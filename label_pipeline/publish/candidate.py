@@ -198,8 +198,13 @@ def _certain_where(certain: Any, label: Any, probabilities: Any, classes: Sequen
 
 def _payload(payload: pa.ChunkedArray, fields: Sequence[str]) -> dict[str, Any]:
     """The declared fields of each item as columns."""
-    names = [f"item_{name}" if name in COLUMNS else name for name in fields]
-    return {name: _typed(column) for name, column in zip(names, _parsed(payload, fields), strict=True)}
+    columns = zip(fields, _parsed(payload, fields), strict=True)
+    return {own_name(name): _typed(column) for name, column in columns}
+
+
+def own_name(field: str) -> str:
+    """The name an item field has in the set, whose own columns keep theirs."""
+    return f"item_{field}" if field in COLUMNS else field
 
 
 def _parsed(payload: pa.ChunkedArray, fields: Sequence[str]) -> list[list[Any]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from label_pipeline.kpis.catalogue import KPIS
 from label_pipeline.publish.markdown import render
 
 FILE, MODEL_FILE = "README.md", "MODEL_CARD.md"
+SHOWN = ("label_accuracy", "mean_absolute_error", "estimated_label_accuracy", "alpha", "noise_rate", "dispute_rate")
+"""The KPIs a reader of the card wants first; the others are in the manifest and the night's report."""
 
 
 def render_card(manifest: Mapping[str, Any]) -> str:
@@ -18,7 +21,9 @@ def render_card(manifest: Mapping[str, Any]) -> str:
     import yaml
 
     header = yaml.safe_dump(_header(manifest), sort_keys=False, allow_unicode=True)
-    return render("card.md", **manifest, header=header)
+    told = {row["kpi"]: row for row in manifest["kpis"] if row["value"] is not None}
+    figures = [told[name] | {"words": KPIS[name].meaning} for name in SHOWN if name in told]
+    return render("card.md", **manifest, header=header, figures=figures)
 
 
 def render_model_card(manifest: Mapping[str, Any]) -> str:
@@ -29,12 +34,11 @@ def render_model_card(manifest: Mapping[str, Any]) -> str:
 def _header(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What the hub indexes; splits without a row are left out, as no reader can infer their columns' use."""
     filled = [split for split, rows in manifest["counts"]["by_split"].items() if rows]
-    known = {"license": manifest["license"]} if manifest["license"] else {}
     return {
         "pretty_name": manifest["project"],
-        **known,
+        **_license(manifest["license"]),
         "size_categories": [_size(manifest["counts"]["rows"])],
-        "tags": ["label-quality", "soft-labels", "crowdsourced"],
+        "tags": ["label-quality", "soft-labels"],
         "configs": [
             {
                 "config_name": "default",
@@ -42,6 +46,13 @@ def _header(manifest: Mapping[str, Any]) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _license(name: str) -> dict[str, str]:
+    """The hub knows licences by their SPDX names in small letters, and others by their address."""
+    if "://" in name:
+        return {"license": "other", "license_link": name}
+    return {"license": name.lower()} if name else {}
 
 
 def _size(rows: int) -> str:

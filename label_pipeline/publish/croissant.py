@@ -64,6 +64,7 @@ def croissant(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": manifest["project"],
         "description": manifest["description"] or f"Training set of the project {manifest['project']}.",
+        "citeAs": f"{manifest['owner']}: {manifest['project']}, labels as of {manifest['day']}.",
         "version": f"{year}.{month}.{day}",
         "datePublished": manifest["day"],
         "creator": {"@type": "sc:Organization", "name": manifest["owner"]},
@@ -97,7 +98,8 @@ def _records(split: str, schema: list[Mapping[str, str]], classes: list[str]) ->
         "@type": "cr:RecordSet",
         "@id": split,
         "name": split,
-        "description": f"One item a record. Classes in the order of probabilities: {', '.join(classes)}.",
+        "description": "One item a record."
+        + (f" Classes in the order of probabilities: {', '.join(classes)}." if classes else ""),
         "key": {"@id": f"{split}/item_id"},
         "field": [_field(split, column) for column in schema],
     }

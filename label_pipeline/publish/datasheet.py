@@ -100,6 +100,19 @@ def _consensus(facts: Facts) -> str:
     return f"It is the consensus of several annotators. {cell(facts['consensus'])}"
 
 
+def _parts(facts: Facts) -> str:
+    said = []
+    for name, members in facts["slices"].items():
+        shares = ", ".join(f"{cell(m)} {share(n / max(facts['counts']['rows'], 1))}" for m, n in members.items())
+        said.append(f"By {cell(name)}: {shares} of the rows.")
+    return " ".join(said)
+
+
+def _outside(facts: Facts) -> str:
+    name = cell(facts["reference"])
+    return f"The field {name} names files that are not part of the set; the labels stand alone." if name else ""
+
+
 def _collected(facts: Facts) -> str:
     sources = ", ".join(f"{cell(name)} ({cell(form)})" for name, form in facts["sources"].items())
     return (
@@ -109,7 +122,8 @@ def _collected(facts: Facts) -> str:
 
 def _who(facts: Facts) -> str:
     groups = ", ".join(f"{n:,} of group {cell(name)}" for name, n in facts["annotators"].items())
-    return f"Annotators: {groups}." if groups else ""
+    pay = ", ".join(f"{cell(name)} {words}" for name, words in facts["pay"].items())
+    return f"Annotators: {groups}." + (f" What their work costs: {pay}." if pay else "") if groups else ""
 
 
 def _when(facts: Facts) -> str:
@@ -135,6 +149,10 @@ def _splits(facts: Facts) -> str:
     return f"Yes: {', '.join(map(cell, facts['splits']))}; items never move between them.{test}"
 
 
+def _nothing(facts: Facts) -> str:
+    return "Nothing was added."
+
+
 SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
     (
         "Motivation",
@@ -142,7 +160,7 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             Question("motivation.purpose", "What was it made for?", lambda f: cell(f["description"])),
             Question("motivation.creator", "Who made it, and for whom?", lambda f: cell(f["owner"])),
             Question("motivation.funding", "Who paid for it?"),
-            Question("motivation.other", "Anything else about its purpose?"),
+            Question("motivation.other", "Anything else about its purpose?", _nothing),
         ),
     ),
     (
@@ -166,13 +184,13 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             )),
             Question("composition.splits", "Are there recommended splits, and by what reasoning?", _splits),
             Question("composition.errors", "Are there errors, noise or redundancies?", _errors),
-            Question("composition.external", "Does it stand alone or lean on outside resources?"),
+            Question("composition.external", "Does it stand alone or lean on outside resources?", _outside),
             Question("composition.confidential", "Does it hold confidential data?"),
             Question("composition.offensive", "Is there content that may offend or distress?"),
-            Question("composition.subpopulations", "Does it identify parts of the population? How are they spread?"),
+            Question("composition.subpopulations", "Does it identify subpopulations? How are they spread?", _parts),
             Question("composition.identifiable", "Can people be identified from it?"),
             Question("composition.sensitive", "Does it hold data that is sensitive for people?"),
-            Question("composition.other", "Anything else about what is in it?"),
+            Question("composition.other", "Anything else about what is in it?", _nothing),
         ),
     ),
     (
@@ -189,7 +207,7 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             Question("collection.consent", "Did they consent, and to what?"),
             Question("collection.revoke", "Can they withdraw their consent, and how?"),
             Question("collection.impact", "Was the impact on the people concerned examined?"),
-            Question("collection.other", "Anything else about its collection?"),
+            Question("collection.other", "Anything else about its collection?", _nothing),
         ),
     ),
     (
@@ -200,7 +218,7 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             Question("preparation.software", "Is the software that did it available?", lambda f: (
                 f"label-pipeline {cell(f['code_version'])}; the project file's checksum is in the manifest."
             )),
-            Question("preparation.other", "Anything else about its preparation?"),
+            Question("preparation.other", "Anything else about its preparation?", _nothing),
         ),
     ),
     (
@@ -213,7 +231,7 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             Question("uses.other_tasks", "What else could it be used for?"),
             Question("uses.risks", "What about it may harm later uses, and what lessens that?"),
             Question("uses.forbidden", "What should it not be used for?"),
-            Question("uses.other", "Anything else about its uses?"),
+            Question("uses.other", "Anything else about its uses?", _nothing),
         ),
     ),
     (
@@ -225,7 +243,7 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             Question("distribution.license", "Under what licence or terms?", lambda f: cell(f["license"])),
             Question("distribution.restrictions", "Have third parties restricted the data?"),
             Question("distribution.export", "Do export controls or other rules apply?"),
-            Question("distribution.other", "Anything else about its distribution?"),
+            Question("distribution.other", "Anything else about its distribution?", _nothing),
         ),
     ),
     (
@@ -235,7 +253,10 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             Question("maintenance.contact", "How can they be reached?", lambda f: (
                 cell(f["owner"]) if "@" in f["owner"] else ""
             )),
-            Question("maintenance.erratum", "Is there an erratum?"),
+            Question("maintenance.erratum", "Is there an erratum?", lambda f: (
+                "A version is never changed: an error is mended in a later one, `label-pipeline diff` tells what "
+                "changed, and `rollback` takes a version out of use, with its reason in the audit log."
+            )),
             Question("maintenance.updates", "Will it be updated, how often, by whom?", lambda f: (
                 "Every night that passes its gates gives a new version; LATEST names the newest that may be used."
             )),
@@ -243,8 +264,10 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             Question("maintenance.old_versions", "Are older versions kept?", lambda f: (
                 f"The newest {f['keep']} and those in use by declared jobs; any day's set can be rebuilt from landing."
             )),
-            Question("maintenance.contributions", "Can others extend it, and how is that checked?"),
-            Question("maintenance.other", "Anything else about its maintenance?"),
+            Question("maintenance.contributions", "Can others extend it, and how is that checked?", lambda f: (
+                "By landing annotations: every answer passes the same rules, and every version the same gates."
+            )),
+            Question("maintenance.other", "Anything else about its maintenance?", _nothing),
         ),
     ),
 )  # fmt: skip

@@ -16,8 +16,13 @@ def share(value: float | None) -> str:
     return f"{100 * (value or 0):.1f} %"
 
 
+def number(value: float | None) -> str:
+    """A figure to four digits; a dash where there is none."""
+    return "-" if value is None else f"{value:,.4g}"
+
+
 def render(template: str, **facts: Any) -> str:
-    """A template of this package, with the filters `cell` and `share`."""
+    """A template of this package, with the filters `cell`, `number` and `share`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -28,5 +33,5 @@ def render(template: str, **facts: Any) -> str:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"cell": cell, "share": share}
+    environment.filters |= {"cell": cell, "number": number, "share": share}
     return environment.get_template(template).render(facts)

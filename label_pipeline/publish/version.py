@@ -18,7 +18,7 @@ from label_pipeline import files
 from label_pipeline.errors import UserError
 from label_pipeline.publish import card, croissant, datasheet
 from label_pipeline.publish import manifest as manifests
-from label_pipeline.publish.candidate import COLUMNS
+from label_pipeline.publish.candidate import COLUMNS, own_name
 from label_pipeline.publish.data_docs import pages
 from label_pipeline.publish.profile import Profile
 from label_pipeline.publish.split import Splits
@@ -31,6 +31,7 @@ REJECTED = "rejected"
 DATA_DOCS = "data_docs"
 
 _ROW_GROUP = 131_072
+_MOST = 20  # members of a slice that are named
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,11 @@ class Facts:
     """What a manifest tells beside the rows: where they come from and by which rules they were made.
 
     `landings` is the table landings with a column `day`, all files the set rests on; `kpis` the table kpis of
-    the day, of which the overall rows are kept. `license` is an SPDX name, an address or empty; `sources` has the
-    format of each source, `annotators` how many of each group there are; `answers` are a person's to the datasheet;
-    `model` is what the built-in baseline's card tells, where it gave the probabilities.
+    the day, of which the overall rows are kept. `license` is an SPDX name, an address or empty. `group`, `slices` and
+    `reference` are item fields: whose equal values stay in one split, whose values part the items, and which names a
+    file. `sources` has the format of each source, `annotators` how many of each group there are, `pay` what their work
+    costs in words; `answers` are a person's to the datasheet; `model` is what the built-in baseline's card tells, where
+    it gave the probabilities.
     """
 
     project: str
@@ -58,8 +61,11 @@ class Facts:
     consensus_words: str = ""
     license: str = ""
     group: str = ""
+    slices: tuple[str, ...] = ()
+    reference: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     annotators: Mapping[str, int] = field(default_factory=dict)
+    pay: Mapping[str, str] = field(default_factory=dict)
     jobs: tuple[str, ...] = ()
     keep: int = 0
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -152,8 +158,11 @@ def _write(place: Path, day: date, table: pa.Table, facts: Facts, profile: Profi
         "guideline_version": facts.guideline_version,
         "guideline_sha256": facts.guideline_sha256,
         "group": facts.group,
+        "reference": facts.reference,
+        "slices": {name: _most(table[own_name(name)]) for name in facts.slices},
         "sources": dict(facts.sources),
         "annotators": dict(facts.annotators),
+        "pay": dict(facts.pay),
         "jobs": list(facts.jobs),
         "keep": facts.keep,
         "model": facts.model,
@@ -213,6 +222,14 @@ def _checksums(place: Path, counts: Mapping[str, int]) -> dict[str, Any]:
 
 def _value_counts(column: Any) -> dict[str, int]:
     return {one["values"]: one["counts"] for one in sorted(column.value_counts().to_pylist(), key=str)}
+
+
+def _most(column: Any) -> dict[str, int]:
+    """Rows of each value, most first; those beyond `_MOST` together."""
+    counts = sorted(column.value_counts().to_pylist(), key=lambda one: (-one["counts"], str(one["values"])))
+    most = {"(empty)" if c["values"] is None else str(c["values"]): c["counts"] for c in counts[:_MOST]}
+    rest = sum(c["counts"] for c in counts[_MOST:])
+    return most | ({f"{len(counts) - _MOST} others": rest} if rest else {})
 
 
 def _column(field: Any) -> dict[str, str]:

@@ -75,8 +75,12 @@ queue: {{budget: {{annotations: 60}}, adjudicate_after: 4}}
 kpis:
   label_accuracy: {{at_least: 0.9, otherwise: block}}
   alpha: {{at_least: 0.67, otherwise: warn}}
-costs: {{in-house: {{per_hour: 28}}, experts: {{per_hour: 60}}, crowd: {{per_annotation: 0.03}}, vendor: {{per_annotation: 0.06}}}}
-publish: {{splits: {{train: 0.8, validation: 0.1, test: gold}}, min_coverage: 0.5}}
+costs:
+  in-house: {{per_hour: 28}}
+  experts: {{per_hour: 60}}
+  crowd: {{per_annotation: 0.03}}
+  vendor: {{per_annotation: 0.06}}
+publish: {{splits: {{train: 0.8, validation: 0.1, test: gold}}, min_coverage: 0.5, license: CC-BY-4.0}}
 """
 
 
@@ -235,7 +239,7 @@ def _deliveries(
 def _project_files(
     project: str, people: Sequence[Person], checks: Sequence[Digit], evaluation: Sequence[Digit], days: int
 ) -> dict[str, bytes]:
-    """The project file, roster, gold seeds and guidelines. The last check's label is wrong, as a seed can be."""
+    """The project's own files by name. The label of the last gold check is wrong, as a seed can be."""
     roster = ["source,identity,group,role"]
     roster += [f"{p.source},{p.identity},{p.group},{p.role}" for p in people]
     seeds = ["item_id,label,role"]
@@ -243,12 +247,13 @@ def _project_files(
     seeds += [f"{checks[-1].item_id},{checks[-1].resembles},check"]
     seeds += [f"{d.item_id},{d.truth},evaluation" for d in evaluation]
     text = PROJECT_FILE.format(start=_day(0), end=_day(days - 1), second=_day(SECOND_GUIDELINE))
-    guidelines = files("label_pipeline.simulate") / "guidelines"
+    home = files("label_pipeline.simulate")
     contents: Mapping[str, str] = {
         "project.yaml": text,
         "people.csv": "\n".join(roster) + "\n",
         "gold/seeds.csv": "\n".join(seeds) + "\n",
-        **{f"guidelines/{v}.md": (guidelines / f"{v}.md").read_text("utf-8") for v in ("v1", "v2")},
+        "datasheet.yaml": (home / "datasheet.yaml").read_text("utf-8"),
+        **{f"guidelines/{v}.md": (home / "guidelines" / f"{v}.md").read_text("utf-8") for v in ("v1", "v2")},
     }
     return {f"{project}/{name}": content.encode() for name, content in contents.items()}
 
