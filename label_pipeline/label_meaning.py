@@ -62,6 +62,10 @@ class Meaning:
         """Those of the different stored `labels` that are labels of this type, in their one spelling."""
         return [text for text in labels if self.canonical(text) == text]
 
+    def words(self, text: str) -> str:
+        """A stored label as people read it."""
+        return text
+
     def typed(self, labels: pa.ChunkedArray) -> Any:
         """A column of labels as a training job takes it."""
         return labels
@@ -85,6 +89,10 @@ class SetMeaning(Meaning):
         if not chosen <= set(self.classes):
             return None
         return BETWEEN_CLASSES.join(name for name in self.classes if name in chosen)
+
+    def words(self, text: str) -> str:
+        """The classes with commas between them."""
+        return ", ".join(parts(text)) or "no class"
 
     def typed(self, labels: pa.ChunkedArray) -> Any:
         """Lists of classes."""

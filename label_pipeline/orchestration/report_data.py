@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import (
     ANNOTATOR_QUALITY,
+    ANNOTATOR_STANDING,
     CONSENSUS_EVIDENCE,
     CONSENSUS_LABELS,
     GATES,
+    GOLD_ASKS,
+    GOLD_PLAN,
     GOLD_SET,
+    GUIDELINE_CHANGES,
+    GUIDELINE_CONFUSIONS,
+    GUIDELINE_VERSIONS,
     KPIS,
     LABEL_ISSUES,
     LANDINGS,
     QUARANTINE,
     RELABEL_QUEUE,
+    Table,
 )
 from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
 from label_pipeline.kpis.kpi import Kpi
@@ -31,6 +38,9 @@ from label_pipeline.report.items import Look
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from label_pipeline.votes import Votes
+
+GUIDELINES = (GUIDELINE_VERSIONS, GUIDELINE_CONFUSIONS, GUIDELINE_CHANGES)
 LARGEST_PICTURE = 200_000  # bytes; a report shows a few dozen
 COUNTED = (
     "annotations",
@@ -70,17 +80,35 @@ def report_data(desk: Desk, day: date, accepted: Mapping[date, str]) -> ReportDa
         gold_set=read(GOLD_SET, day),
         landings=read(LANDINGS, day),
         quarantine=read(QUARANTINE, day),
-        votes=desk.votes(desk.annotations(day), items),
+        votes=_votes(desk, day, items),
         verdict=verdict_of(desk, day),
         version=accepted.get(day),
         latest=accepted[max(accepted)] if accepted else None,
         previous=read(CONSENSUS_LABELS, day - timedelta(days=1)) if day > project.start else None,
+        gold_plan=_where_there(desk, GOLD_PLAN, day),
+        gold_asks=_where_there(desk, GOLD_ASKS, day),
+        standing=_where_there(desk, ANNOTATOR_STANDING, day),
+        guidelines={table.name: read(table, day) for table in GUIDELINES if desk.lake.has(table, day)},
         kpi_texts=kpi_texts(),
         payloads=partial(_payloads, items),
         picture=partial(_picture, desk, items),
         text_field=project.items.text or "",
         picture_field=project.items.image or "",
+        meaning=project.labels.meaning,
     )
+
+
+def _votes(desk: Desk, day: date, items: pa.Table) -> Votes:
+    """The votes as of `day`: of classes where a label is one, else of the different answers."""
+    from label_pipeline.votes import Votes
+
+    if desk.project.labels.has_one_class:
+        return desk.votes(desk.annotations(day), items)
+    return Votes.build(desk.annotations(day), items=items["item_id"])
+
+
+def _where_there(desk: Desk, table: Table, day: date) -> pa.Table | None:
+    return desk.lake.read(table, day) if desk.lake.has(table, day) else None
 
 
 def kpi_texts() -> dict[str, KpiText]:
@@ -92,7 +120,7 @@ def _kpi_text(kpi: Kpi) -> KpiText:
     units: dict[str, Unit] = {"share": "share", "difference of shares": "points", "hours": "hours"}
     unit = units.get(kpi.unit, "count" if kpi.unit in COUNTED else "number")
     better = "" if kpi.better == "neither" else kpi.better
-    return KpiText(kpi.name.replace("_", " ").capitalize(), unit, kpi.meaning, better, kpi.no_data)
+    return KpiText(kpi.name.replace("_", " ").capitalize(), unit, kpi.meaning, better, kpi.no_data, kpi.family)
 
 
 def _history(desk: Desk, day: date) -> pa.Table:

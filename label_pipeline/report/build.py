@@ -1,28 +1,34 @@
 """From the day's tables to one HTML file that opens anywhere: no network, no script, no clock.
 
-Facts come from `figures`, `labels`, `audit`, `drift` and `items`; markup and colours stand in the templates.
+Facts come from `figures`, `labels`, `typed`, `guidelines`, `audit`, `drift` and `items`; markup and colours stand in
+the templates.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from label_pipeline.report import figures, labels, marks, words
+from label_pipeline.label_meaning import SetMeaning
+from label_pipeline.report import figures, labels, marks, typed, words
 from label_pipeline.report.audit import audit
 from label_pipeline.report.data import ReportData
 from label_pipeline.report.drift import drift
+from label_pipeline.report.guidelines import guidelines
 from label_pipeline.report.items import ItemViews
 
 
 def build_report(data: ReportData) -> str:
     """The report of a night as one self-contained HTML page; equal data gives equal text."""
     coded = labels.Labels(data)
-    pairs, issues, queue = labels.pairs(coded), labels.issues(coded), labels.queue(coded)
-    changes = figures.changes(data)
-    shown = [item for pair in pairs for item in pair.items]
+    one, many = data.meaning.one_class, isinstance(data.meaning, SetMeaning)
+    pairs = labels.pairs(coded) if one else []
+    distances = None if one or many else typed.distances(coded)
+    issues, queue = labels.issues(coded), labels.queue(coded)
+    changes, cards = figures.changes(data), figures.cards(data)
+    shown = [item for pair in pairs for item in pair.items] + (distances.items if distances else [])
     shown += [row["item_id"] for row in (*issues.rows, *queue.rows)]
     shown += [item_id for item_id, _, _ in changes.relabelled]
     return page(
@@ -30,15 +36,20 @@ def build_report(data: ReportData) -> str:
         data=data,
         items=ItemViews(data, shown),
         verdict=figures.verdict(data),
-        cards=figures.cards(data),
+        cards=[card for card in cards if card.headline],
+        families=figures.families(cards),
         changes=changes,
         accounting=figures.accounting(data),
         gold=figures.gold(data),
         audit=audit(data),
         drift=drift(data),
-        matrix=labels.matrix(coded),
+        guidelines=guidelines(data),
+        on_gold=labels.on_gold(data),
+        matrix=labels.matrix(coded) if one else None,
         pairs=pairs,
-        classes=labels.by_class(coded),
+        class_errors=typed.class_errors(coded) if many else [],
+        distances=distances,
+        classes=labels.by_class(coded) if one else typed.by_class_of_sets(coded) if many else [],
         class_kpis=[data.text_of(kpi).title for kpi in labels.class_kpis(data)],
         parts=labels.agreement_parts(data),
         annotators=labels.annotators(data),
@@ -75,7 +86,7 @@ def _environment() -> Any:
         "number": words.number,
     }
     environment.tests["known"] = words.known
-    environment.globals["plural"] = words.plural
+    environment.globals |= {"plural": words.plural, "interval": partial(words.interval, words.percent)}
     return environment
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from label_pipeline.gold.life import in_force
 from label_pipeline.kpis.drift import FALSE_DISCOVERIES, WINDOW_DAYS
+from label_pipeline.publish.typed import by_class
 from label_pipeline.report import words
 from label_pipeline.report.data import ReportData
 
@@ -52,15 +53,15 @@ def _tests(data: ReportData, kpi: str) -> list[dict[str, str]]:
     rows = []
     for dimension, member in sorted(members, key=lambda at: (at[0] != "all", at)):
         row, test = found[kpi, dimension, member], found.get((f"{kpi}_p", dimension, member), {})
-        shown = words.points if data.text_of(kpi).unit == "share" else words.number
-        known, p_value = words.known(row["ci_low"]), test.get("value")
+        shown = words.FORMATS[data.text_of(kpi).unit]
+        p_value = test.get("value")
         rows.append(
             {
                 "title": data.text_of(kpi).title,
                 "meaning": data.text_of(kpi).meaning if dimension == "all" else "",
                 "member": member,
                 "text": shown(row["value"]) if words.known(row["value"]) else row["status"],
-                "interval": f"{shown(row['ci_low'])} to {shown(row['ci_high'])}" if known else "",
+                "interval": words.interval(shown, row["ci_low"], row["ci_high"]),
                 "p": words.number(p_value),
                 "n": words.count(row["n"]),
                 "tone": "warn" if words.known(p_value) and p_value <= FALSE_DISCOVERIES else "",
@@ -94,7 +95,7 @@ def _classes(data: ReportData) -> list[tuple[str, str, str, str, str, str]]:
 
 
 def _settled(data: ReportData, since: date, until: date) -> dict[str, int]:
-    """Items by label that were settled from `since` on and before `until`, gold seeds left out."""
+    """Items by class that were settled from `since` on and before `until`, gold seeds left out."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -104,5 +105,5 @@ def _settled(data: ReportData, since: date, until: date) -> dict[str, int]:
     day = table["settled_on"]
     within = pc.and_(pc.greater_equal(day, pa.scalar(since)), pc.less(day, pa.scalar(until)))
     ours = pc.and_(pc.fill_null(within, False), pc.invert(pc.is_in(table["item_id"], seeds)))
-    counted = table["label"].filter(ours).value_counts().to_pylist()
+    counted = by_class(table.select(["label"]).filter(ours), data.meaning)["label"].value_counts().to_pylist()
     return {row["values"]: row["counts"] for row in counted if row["values"] is not None}

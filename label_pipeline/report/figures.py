@@ -6,12 +6,14 @@ Facts for the templates; no markup.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from label_pipeline.annotators.standing import COUNTING
 from label_pipeline.gold.life import in_force
 from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
+from label_pipeline.publish.typed import by_class
 from label_pipeline.publish.verdict import GateResult
 from label_pipeline.report import words
 from label_pipeline.report.data import ReportData, Unit
@@ -20,12 +22,26 @@ from label_pipeline.report.marks import Point, Sparkline, sparkline
 if TYPE_CHECKING:
     import pandas as pd
 
+    from label_pipeline.label_meaning import Meaning
+
 NIGHTS = 30
 """Nights that a trend goes back."""
 
+HEADLINES = (
+    "label_accuracy",
+    "estimated_label_accuracy",
+    "alpha",
+    "coverage",
+    "dispute_rate",
+    "noise_rate",
+    "annotations_last_7_days",
+    "queue_size",
+)
+"""The KPIs that have a card, and a place in every index; so have those with a target."""
+
 CHANGED_SHOWN = 6
 _REASONS_SHOWN = 8
-_EXPIRES_SOON = timedelta(days=30)
+_ASKS_SHOWN = 8
 _STATUS_ORDER = {"missed": 0, "unsure": 1, "no data": 2, "withheld": 2, "met": 3, "no target": 4}
 
 
@@ -81,10 +97,12 @@ class Card:
     """One KPI: all as it is shown. `trend` is None where there are not two nights.
 
     `moved` says since when it changed by more than its interval; empty where it did not. `chance` is the p-value of
-    the figures that are tested, `no_data` why there is none.
+    the figures that are tested, `no_data` why there is none. `family` is where it belongs unless it is a `headline`.
     """
 
     kpi: str
+    family: str
+    headline: bool
     title: str
     meaning: str
     value: str
@@ -112,6 +130,15 @@ def cards(data: ReportData) -> list[Card]:
     found = [_card(data, row, history.get(row["kpi"], []), tests.get(f"{row['kpi']}_p")) for _, row in shown.iterrows()]
     defined = {kpi: place for place, kpi in enumerate(data.kpi_texts)}
     return sorted(found, key=lambda card: (_urgency(card), defined.get(card.kpi, len(defined))))
+
+
+def families(cards: Sequence[Card]) -> list[tuple[str, list[Card]]]:
+    """The KPIs that are no headline, by family, in the order of the first of each; what has no data comes last."""
+    found: dict[str, list[Card]] = {}
+    for card in cards:
+        if not card.headline:
+            found.setdefault(card.family, []).append(card)
+    return list(found.items())
 
 
 def _urgency(card: Card) -> int:
@@ -145,10 +172,12 @@ def _card(data: ReportData, row: pd.Series[Any], before: Sequence[Point], p_valu
     limit = {"lower": "at most ", "higher": "at least ", "": ""}[text.better]
     return Card(
         kpi=row["kpi"],
+        family=text.family or "others",
+        headline=target is not None or row["kpi"] in HEADLINES,
         title=text.title,
         meaning=text.meaning,
         value=shown(row["value"]),
-        interval=f"{shown(row['ci_low'])} to {shown(row['ci_high'])}" if words.known(row["ci_low"]) else "",
+        interval=words.interval(shown, row["ci_low"], row["ci_high"]),
         target=limit + shown(target) if target is not None else "",
         status=row["status"],
         n=words.count(row["n"]),
@@ -253,26 +282,55 @@ def _reasons(data: ReportData) -> list[dict[str, Any]]:
     return reasons
 
 
+def _by_class(settled: pd.DataFrame, meaning: Meaning) -> pd.DataFrame:
+    """Label and role of each truth, once for each class in it."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(settled[["label", "role"]].astype("string"), preserve_index=False)
+    frame: pd.DataFrame = by_class(table, meaning).to_pandas()
+    return frame
+
+
 @dataclass(frozen=True)
 class Gold:
-    """Settled truth in force: one row a class, and how much of it ends soon."""
+    """Settled truth in force: one row a class, what more of it takes, what waits for adjudicators, who fell below.
+
+    A row has name, check, evaluation, `most` (the scale of both) and, where it is planned, accuracy with ci_low,
+    ci_high and n, and `more`. `asks` are the first of `waiting`; `fallen` are annotators whose votes count for less.
+    """
 
     rows: list[dict[str, Any]]
     total: int
-    expiring: int
     without: list[str]
+    expiring: int = 0
+    more: int = 0
+    asks: list[dict[str, Any]] = field(default_factory=list)
+    waiting: int = 0
+    fallen: list[dict[str, Any]] = field(default_factory=list)
 
 
 def gold(data: ReportData) -> Gold:
-    """Gold coverage by class and role."""
+    """Gold by class and role, its plan, its doubts, and annotators below the limit of gold checks."""
     settled = in_force(data.gold_set.to_pandas(), data.day)
-    per_class = settled.groupby(["label", "role"]).size().unstack(fill_value=0)
+    per_class = _by_class(settled, data.meaning).groupby(["label", "role"]).size().unstack(fill_value=0)
     per_class = per_class.reindex(index=list(data.classes), columns=["check", "evaluation"], fill_value=0)
     most = max(int(per_class.to_numpy().max(initial=0)), 1)
+    plan = {row["class"]: row for row in data.gold_plan.to_pylist()} if data.gold_plan else {}
     rows = [
-        {"name": str(name), "check": int(row["check"]), "evaluation": int(row["evaluation"]), "most": most}
+        plan.get(str(name), {})
+        | {"name": str(name), "check": int(row["check"]), "evaluation": int(row["evaluation"]), "most": most}
         for name, row in per_class.iterrows()
     ]
-    ends = [day for day in settled["valid_to"] if day is not None and day <= data.day + _EXPIRES_SOON]
-    without = [str(row["name"]) for row in rows if not row["evaluation"]]
-    return Gold(rows, len(settled), len(ends), without)
+    overall = plan.get("", {"expiring": 0, "more": 0})
+    asks = data.gold_asks.sort_by("rank").to_pylist() if data.gold_asks else []
+    stood = data.standing.to_pylist() if data.standing else []
+    return Gold(
+        rows,
+        len(settled),
+        [str(row["name"]) for row in rows if not row["evaluation"]],
+        overall["expiring"],
+        overall["more"],
+        asks[:_ASKS_SHOWN],
+        len(asks),
+        [row for row in stood if row["to_day"] is None and row["state"] != COUNTING],
+    )

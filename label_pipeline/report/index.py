@@ -14,19 +14,8 @@ from typing import Any
 from label_pipeline.report import words
 from label_pipeline.report.build import page
 from label_pipeline.report.data import KpiText
-from label_pipeline.report.figures import NIGHTS
+from label_pipeline.report.figures import HEADLINES, NIGHTS
 from label_pipeline.report.marks import Point, Sparkline, sparkline
-
-HEADLINES = (
-    "label_accuracy",
-    "estimated_label_accuracy",
-    "alpha",
-    "coverage",
-    "dispute_rate",
-    "annotations_last_7_days",
-    "queue_size",
-)
-"""The KPIs of every index; those with a target come on top of them."""
 
 NIGHTS_LISTED = 400
 
@@ -111,7 +100,7 @@ def _cell(
     text = nights.texts.get(kpi) or KpiText(kpi.replace("_", " ").capitalize())
     shown = words.FORMATS[text.unit]
     row = figures.get((day, kpi), {})
-    interval = f"{shown(row['ci_low'])} to {shown(row['ci_high'])}" if words.known(row.get("ci_low")) else ""
+    interval = words.interval(shown, row.get("ci_low"), row.get("ci_high"))
     past = [day - timedelta(days=back) for back in range(NIGHTS - 1, -1, -1)] if drawn else []
     points = [_point(night, figures[night, kpi]) for night in past if (night, kpi) in figures]
     seen = [point for point in points if words.known(point.value)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ _TEXT = 280
 _FIELD = 80
 _MAX_PIXELS = 50_000_000
 _MAX_BYTES = 12_000
+_TIME = re.compile(r"^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}):\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})?$")
+"""A moment of ISO 8601; its seconds and its offset are nothing to look at."""
 
 
 class Looks(Protocol):
@@ -78,7 +81,7 @@ def _view(data: Looks, item_id: str, payload: Mapping[str, Any]) -> ItemView:
     text = clean(shown.pop(data.text_field, ""), _TEXT)
     if picture:
         shown.pop(data.picture_field, None)
-    fields = [(name, clean(value, _FIELD)) for name, value in shown.items()]
+    fields = [(name, _TIME.sub(r"\1 \2", clean(value, _FIELD))) for name, value in shown.items()]
     return ItemView(clean(item_id, _FIELD), text, fields, picture, small)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ import numpy.typing as npt
 from label_pipeline.report import words
 from label_pipeline.report.data import ReportData
 from label_pipeline.report.marks import level
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MATRIX_CLASSES = 12
 CLASSES_SHOWN = 40
@@ -24,8 +27,9 @@ ANNOTATORS_SHOWN = 30
 ISSUES_SHOWN = 12
 QUEUE_SHOWN = 20
 PARTS_SHOWN = 40
-_SAID_ALREADY = ("class_share", "dispute_rate", "noise_rate")  # the table has them from the labels themselves
-_PARTS = {"guideline_version": "guideline", "slice": "slice", "group": "group"}
+ON_GOLD = ("precision", "recall", "f1")
+_SAID_ALREADY = ("class_share", "dispute_rate", "noise_rate", *ON_GOLD)  # the table has them from the labels themselves
+_PARTS = {"slice": "slice", "group": "group"}
 
 _REST = "others"
 
@@ -33,7 +37,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 class Labels:
-    """Votes and consensus of the day as aligned codes; everything below reads them."""
+    """Votes and consensus of the day as aligned codes, `label` the consensus as text; everything below reads them."""
 
     def __init__(self, data: ReportData) -> None:
         import pyarrow as pa
@@ -44,6 +48,7 @@ class Labels:
         rows = pc.index_in(ids, data.consensus["item_id"].combine_chunks())
         label = data.consensus["label"].take(rows)
         codes = pc.fill_null(pc.index_in(label, pa.array(data.classes, pa.string())), -1)
+        self.label: list[str | None] = label.to_pylist()
         self.ids, self.consensus = ids, np.asarray(codes.to_numpy(), dtype=np.int64)
 
     @cached_property
@@ -66,7 +71,8 @@ class Labels:
         codes, counts = np.unique(given, return_counts=True)
         order = np.argsort(-counts, kind="stable")
         return ", ".join(
-            f"{counts[i]} {'says' if counts[i] == 1 else 'say'} {self.data.classes[codes[i]]}" for i in order
+            f"{counts[i]} {'says' if counts[i] == 1 else 'say'} {self.data.meaning.words(self.votes.classes[codes[i]])}"
+            for i in order
         )
 
 
@@ -155,34 +161,40 @@ def _split_between(labels: Labels, a: int, b: int) -> list[str]:
 def by_class(labels: Labels) -> list[dict[str, Any]]:
     """One row a class, least agreement first: size, agreement, confidence, disputes, doubted labels, KPIs."""
     data, table = labels.data, labels.confusion
+    frame, labelled = figures_by_label(data)
+    figures = {row["label"]: row for row in frame.to_dict("records")}
+    issues = data.label_issues.filter(data.label_issues["is_issue"])["given_label"].value_counts().to_pylist()
+    doubted = {row["values"]: row["counts"] for row in issues}
+    rows: list[dict[str, Any]] = []
+    for code, name in enumerate(data.classes):
+        figure, answers = figures.get(name, {}), int(table[code].sum())
+        n = int(figure.get("n", 0))
+        rows.append(
+            {
+                "name": name,
+                "items": n,
+                "share": n / max(labelled, 1),
+                "agreement": table[code, code] / answers if answers else None,
+                "confidence": figure.get("confidence"),
+                "disputed": figure.get("disputed"),
+                "doubted": doubted.get(name, 0) / n if n else None,
+                "kpis": [],
+            }
+        )
+    add_class_kpis(data, rows)
+    rows.sort(key=lambda row: (row["agreement"] is None, row["agreement"] or 0.0))
+    return rows[:CLASSES_SHOWN]
+
+
+def figures_by_label(data: ReportData) -> tuple[pd.DataFrame, int]:
+    """For each consensus label: label, n, mean confidence, disputed share; and how many items have a label."""
     consensus = data.consensus.select(["label", "confidence", "status"]).filter(data.consensus["label"].is_valid())
     disputed = consensus.append_column("disputed", _equal(consensus["status"], "disputed"))
     grouped = disputed.group_by("label", use_threads=False).aggregate(
         [("confidence", "mean"), ("disputed", "mean"), ("label", "count")]
     )
-    figures = {row["label"]: row for row in grouped.to_pylist()}
-    issues = data.label_issues.filter(data.label_issues["is_issue"])["given_label"].value_counts().to_pylist()
-    doubted = {row["values"]: row["counts"] for row in issues}
-    labelled = max(len(consensus), 1)
-    rows = []
-    for code, name in enumerate(data.classes):
-        figure, answers = figures.get(name, {}), int(table[code].sum())
-        n = int(figure.get("label_count", 0))
-        rows.append(
-            {
-                "name": name,
-                "items": n,
-                "share": n / labelled,
-                "agreement": table[code, code] / answers if answers else None,
-                "confidence": figure.get("confidence_mean"),
-                "disputed": figure.get("disputed_mean"),
-                "doubted": doubted.get(name, 0) / n if n else None,
-                "kpis": [],
-            }
-        )
-    _add_class_kpis(data, rows)
-    rows.sort(key=lambda row: (row["agreement"] is None, row["agreement"] or 0.0))
-    return rows[:CLASSES_SHOWN]
+    names = {"confidence_mean": "confidence", "disputed_mean": "disputed", "label_count": "n"}
+    return grouped.to_pandas().rename(columns=names), len(consensus)
 
 
 def class_kpis(data: ReportData) -> list[str]:
@@ -191,7 +203,8 @@ def class_kpis(data: ReportData) -> list[str]:
     return sorted(set(per_class["kpi"].to_pylist()) - set(_SAID_ALREADY))
 
 
-def _add_class_kpis(data: ReportData, rows: list[dict[str, Any]]) -> None:
+def add_class_kpis(data: ReportData, rows: list[dict[str, Any]]) -> None:
+    """Add to each class what the KPIs say of it."""
     found = {
         (row["kpi"], row["member"]): row
         for row in data.kpis.filter(_equal(data.kpis["dimension"], "class")).to_pylist()
@@ -199,8 +212,27 @@ def _add_class_kpis(data: ReportData, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for kpi in class_kpis(data):
             one, shown = found.get((kpi, row["name"]), {}), words.FORMATS[data.text_of(kpi).unit]
-            interval = f"{shown(one.get('ci_low'))} to {shown(one.get('ci_high'))}"
-            row["kpis"].append((shown(one.get("value")), interval if words.known(one.get("ci_low")) else ""))
+            interval = words.interval(shown, one.get("ci_low"), one.get("ci_high"))
+            row["kpis"].append((shown(one.get("value")), interval))
+
+
+def on_gold(data: ReportData) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Precision, recall and F1 of the classes as (value, interval, n), the worst F1 first; empty without any."""
+    rows = data.kpis.filter(_equal(data.kpis["dimension"], "class")).to_pylist()
+    found = {(row["kpi"], row["member"]): row for row in rows if row["kpi"] in ON_GOLD}
+    names = [name for name in data.classes if any(words.known(_value(found, kpi, name)) for kpi in ON_GOLD)]
+    names.sort(key=lambda name: (_value(found, "f1", name) is None, _value(found, "f1", name) or 0.0))
+    return [(name, [_measured(found.get((kpi, name), {})) for kpi in ON_GOLD]) for name in names[:CLASSES_SHOWN]]
+
+
+def _value(found: dict[tuple[str, str], dict[str, Any]], kpi: str, name: str) -> float | None:
+    value: float | None = found.get((kpi, name), {}).get("value")
+    return value if words.known(value) else None
+
+
+def _measured(row: dict[str, Any]) -> tuple[str, str, str]:
+    interval = words.interval(words.percent, row.get("ci_low"), row.get("ci_high"))
+    return words.percent(row.get("value")), interval, words.count(row.get("n"))
 
 
 @dataclass(frozen=True)
@@ -213,7 +245,7 @@ class Parts:
 
 
 def agreement_parts(data: ReportData) -> Parts:
-    """Agreement by guideline version, then by slice and by group of annotators."""
+    """Agreement by slice, then by group of annotators; that by guideline version is `guidelines`'."""
     kpis = ("alpha", "raw_agreement")
     found = {(row["dimension"], row["member"], row["kpi"]): row for row in data.kpis.to_pylist()}
     members = {key[:2] for key in found if key[0] in _PARTS and key[2] in kpis}
@@ -223,9 +255,8 @@ def agreement_parts(data: ReportData) -> Parts:
         cells = []
         for kpi in kpis:
             one, shown = found.get((dimension, member, kpi), {}), words.FORMATS[data.text_of(kpi).unit]
-            interval = f"{shown(one.get('ci_low'))} to {shown(one.get('ci_high'))}"
-            known = words.known(one.get("ci_low"))
-            cells.append((shown(one.get("value")), interval if known else "", words.count(one.get("n"))))
+            interval = words.interval(shown, one.get("ci_low"), one.get("ci_high"))
+            cells.append((shown(one.get("value")), interval, words.count(one.get("n"))))
         rows.append((_PARTS[dimension], member, cells))
     return Parts([data.text_of(kpi).title for kpi in kpis], rows[:PARTS_SHOWN], max(len(rows) - PARTS_SHOWN, 0))
 

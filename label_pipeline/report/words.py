@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 MISSING = "–"
@@ -31,6 +32,11 @@ def points(share: Any) -> str:
     return f"{100 * share:+.1f}".replace("-", "−") if known(share) else MISSING
 
 
+def signed(value: Any) -> str:
+    """A difference with its sign: +0.031, −2."""
+    return ("+" if value > 0 else "") + number(value) if known(value) else MISSING
+
+
 def _points(share: Any) -> str:
     return f"{points(share)} points" if known(share) else MISSING
 
@@ -51,12 +57,24 @@ def number(value: Any) -> str:
     """A plain number with three digits that count: 0.712, 12.3, 1,204."""
     if not known(value):
         return MISSING
-    return count(round(value)) if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+    shown = count(round(value)) if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+    return shown.replace("-", "−")
 
 
 def hours(value: Any) -> str:
     """Hours as a duration."""
     return duration(3600 * value if known(value) else None)
+
+
+def interval(shown: Callable[[Any], str], low: Any, high: Any) -> str:
+    """A 95% interval, its unit told once: `88.6 to 94.3 %`, `at least 2 d` without an upper end; empty without any."""
+    if not known(low) or not known(high):
+        return f"at least {shown(low)}" if known(low) else f"at most {shown(high)}" if known(high) else ""
+    first, last = shown(low), shown(high)
+    for unit in ("\N{NO-BREAK SPACE}%", " points"):
+        if last.endswith(unit):
+            first = first.removesuffix(unit)
+    return f"{first} to {last}"
 
 
 FORMATS = {"share": percent, "points": _points, "count": count, "seconds": duration, "hours": hours, "number": number}

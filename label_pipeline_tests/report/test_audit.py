@@ -10,7 +10,7 @@ from label_pipeline.contracts.tables import TABLES
 from label_pipeline.report.audit import audit
 from label_pipeline.report.build import build_report
 from label_pipeline.report.data import KpiText
-from label_pipeline.report.figures import cards
+from label_pipeline.report.figures import cards, families
 from label_pipeline_tests.report.synthetic import DAY, night
 
 FIGURES = [
@@ -37,11 +37,11 @@ def test_gaps_by_hand() -> None:
     assert [(kind, member) for kind, member, _ in found.rows] == [("group", "crowd"), ("slice", "shop=<b>x</b>")]
     assert found.rows[0][2] == [
         {"text": "−12.3", "interval": "−20.0 to −5.0", "tone": "warn"},
-        {"text": "–", "interval": "", "tone": ""},
-        {"text": "–", "interval": "", "tone": ""},
+        {"text": "–", "interval": "", "tone": "soft"},
+        {"text": "–", "interval": "", "tone": "soft"},
         {"text": "+1.0", "interval": "−3.0 to +5.0", "tone": ""},
     ]
-    assert found.rows[1][2][0] == {"text": "withheld", "interval": "", "tone": ""}
+    assert found.rows[1][2][0] == {"text": "withheld", "interval": "", "tone": "soft"}
     assert found.compared == 2
     assert found.costs == [("crowd", "0.25", "0.2 to 0.3", "12.5")]
     page = build_report(night(20, kpis=table(FIGURES)))
@@ -66,6 +66,28 @@ def test_what_moved_is_called_out() -> None:
     data = night(20, kpis=all_of(0.50, 0.46, 0.54), kpi_history=history, kpi_texts=texts)
     assert cards(data)[0].moved.startswith("yesterday (70.0\N{NO-BREAK SPACE}%) and a week ago")
     assert "Moved beyond its interval</b> since yesterday (70.0" in build_report(data)
+
+
+def test_every_figure_is_shown_once() -> None:
+    """Loss: a KPI is neither among the cards nor in the table below them; or the page is a wall of forty cards."""
+    rows = [("alpha", "all", "", 0.7, 0.6, 0.8, 50, "no target"), 
+            ("skip_rate", "all", "", None, None, None, 0, "no data"),
+            ("active_annotators", "all", "", 9.0, None, None, 99, "no target"),
+            ("f2", "all", "", 0.5, 0.4, 0.6, 9, "no target")]  # fmt: skip
+    text = KpiText("", family="throughput", no_data="nobody came")
+    texts = dict.fromkeys(("skip_rate", "active_annotators"), text)
+    found = cards(night(20, kpis=table(rows), kpi_texts=texts))
+    assert [card.kpi for card in found if card.headline] == ["alpha"]
+    assert [(family, [card.kpi for card in each]) for family, each in families(found)] == [
+        ("throughput", ["active_annotators", "skip_rate"]),
+        ("others", ["f2"]),
+    ]
+    page = build_report(night(20, kpis=table(rows), kpi_texts=texts))
+    assert "no data: nobody came" in page
+    asked = table(rows).to_pandas()
+    asked.loc[asked["kpi"] == "skip_rate", "target"] = 0.1
+    (card, *_) = cards(night(20, kpis=TABLES["kpis"].conform(asked), kpi_texts=texts))
+    assert (card.kpi, card.headline) == ("skip_rate", True), "what a project asks for has a card"
 
 
 def test_a_test_is_shown_with_what_it_tests() -> None:

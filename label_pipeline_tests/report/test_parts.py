@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from label_pipeline.report import plots, words
-from label_pipeline.report.items import SIDE, clean, thumbnail
+from label_pipeline.report.items import SIDE, ItemViews, Look, clean, thumbnail
 from label_pipeline.report.marks import HEIGHT, WIDTH, Point, level, sparkline
 
 DAY = date(2026, 10, 1)
@@ -41,6 +41,15 @@ DAY = date(2026, 10, 1)
         (words.change(0.733, 0.7331, "number"), "unchanged"),
         (words.hours(26.5), "1 d 2 h"),
         (words.hours(None), "–"),
+        (words.number(-0.0038), "−0.0038"),
+        (words.signed(0.031), "+0.031"),
+        (words.signed(-2.0), "−2"),
+        (words.interval(words.percent, 0.886, 0.943), "88.6 to 94.3\N{NO-BREAK SPACE}%"),
+        (words.interval(words.FORMATS["points"], -0.042, 0.334), "−4.2 to +33.4 points"),
+        (words.interval(words.hours, 53.0, 80.0), "2 d 5 h to 3 d 8 h"),
+        (words.interval(words.hours, 53.0, None), "at least 2 d 5 h"),
+        (words.interval(words.number, None, 3.0), "at most 3"),
+        (words.interval(words.number, None, float("nan")), ""),
         (words.plural(1, "item"), "1 item"),
         (words.plural(2000, "item"), "2,000 items"),
     ],
@@ -91,6 +100,15 @@ def test_text_is_cut_and_cleaned():
     assert clean("x" * 10_000, 20) == "x" * 19 + "…"
     assert clean("a\x00b\ud800c\nd", 20) == "a\ufffdb\ufffdc\nd"
     assert clean({"k": 1}, 20) == '{"k": 1}'
+
+
+def test_moments_are_shown_to_the_minute():
+    """Loss: two lines of seconds and offsets beside every picture; or a text cut because it begins like a moment."""
+    fields = {"at": "2026-10-05T04:01:38Z", "on": "2026-10-05T04:01:38.25+02:00", "note": "2026-10-05T04:01:38Z, again"}
+    views = ItemViews(Look(lambda ids: dict.fromkeys(ids, fields), lambda _: None, "", ""), ["i"])
+    assert views["i"].fields == [
+        ("at", "2026-10-05 04:01"), ("on", "2026-10-05 04:01"), ("note", "2026-10-05T04:01:38Z, again")
+    ]  # fmt: skip
 
 
 def picture(width, height, kind="PNG", **options):
