@@ -28,15 +28,26 @@ class Policy:
 
 
 def known_truth(votes: Votes, gold: pd.DataFrame) -> npt.NDArray[np.int32]:
-    """Truth the consensus may know: class codes of check gold in force, -1 elsewhere, shape (n_items,).
+    """Truth the consensus may know, as class codes, -1 elsewhere, shape (n_items,); see `known_checks`."""
+    codes = {name: k for k, name in enumerate(votes.classes)}
+    truth = known_checks(gold).to_dict()
+    return np.array([codes.get(truth.get(item, ""), -1) for item in votes.items], dtype=np.int32)
+
+
+def known_checks(gold: pd.DataFrame) -> pd.Series[Any]:
+    """Truth the consensus may know: the labels of check gold in force, by item.
 
     Evaluation gold is left out, so that accuracy is measured on labels that never saw it; promoted gold is, since it
     came from the consensus, which would only learn that it is right.
     """
-    codes = {name: k for k, name in enumerate(votes.classes)}
     checks = gold[(gold["role"] == "check") & (gold["origin"] != "promoted")]
-    truth = dict(zip(checks["item_id"], checks["label"], strict=True))
-    return np.array([codes.get(truth.get(item, ""), -1) for item in votes.items], dtype=np.int32)
+    return checks.set_index("item_id")["label"]
+
+
+def answers_of(answers: pd.DataFrame, chosen: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which rows of `answers` are by the item and annotator of a row of `chosen`."""
+    key = ["item_id", "annotator_id"]
+    return np.asarray(pd.MultiIndex.from_frame(answers[key]).isin(pd.MultiIndex.from_frame(chosen[key])))
 
 
 @dataclass(frozen=True, slots=True)

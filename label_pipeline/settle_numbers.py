@@ -15,12 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from label_pipeline.annotators.behaviour import drift, pace, runs, sequence
+from label_pipeline.annotators.standing import LESS_WEIGHT
 from label_pipeline.annotators.table import Limits, discoveries
+from label_pipeline.consensus.less import less_words, mean_of_numbers
 from label_pipeline.consensus.number import NumberConsensus
 from label_pipeline.estimates import wilson_bounds
 from label_pipeline.label_meaning import number_text, numbers
 from label_pipeline.project_labels import Range
-from label_pipeline.settle import Concluded
+from label_pipeline.settle import Concluded, answers_of, known_checks
 from label_pipeline.votes import Votes
 
 FloatArray = npt.NDArray[np.float64]
@@ -34,7 +36,8 @@ class SettledNumbers:
 
     `people` and `models` are answers (item_id, annotator_id, label, annotated_at), one an item and annotator: both are
     heard, but only people's are counted. `items` are all item ids, sorted; `gold` is the gold set in force. `declared`
-    is the project's tolerance and `range` the numbers that are answers, where it states them.
+    is the project's tolerance and `range` the numbers that are answers, where it states them. `lesser` are the answers
+    of people that weigh less (item_id, annotator_id).
     """
 
     items: npt.NDArray[Any]
@@ -43,6 +46,7 @@ class SettledNumbers:
     gold: pd.DataFrame
     declared: float | None = None
     range: Range | None = None
+    lesser: pd.DataFrame | None = None
 
     @cached_property
     def heard(self) -> Votes:
@@ -57,25 +61,44 @@ class SettledNumbers:
     @cached_property
     def fitted(self) -> NumberConsensus:
         """The model of who is how far off, told of check gold."""
-        return NumberConsensus().fit(self.heard, values_of(self.heard), gold=self.truth("check"))
+        fitted = self._fit(self.heard)
+        if self.lesser is None or self.lesser.empty:
+            return fitted
+        given = pd.DataFrame(
+            {
+                "item_id": self.heard.items[self.heard.item],
+                "annotator_id": self.heard.annotators[self.heard.annotator],
+            }
+        )
+        without = self._fit(self.heard.keep(~answers_of(given, self.lesser)))
+        return mean_of_numbers(fitted, without, LESS_WEIGHT)
+
+    def _fit(self, votes: Votes) -> NumberConsensus:
+        return NumberConsensus().fit(votes, values_of(votes), gold=self.checks)
 
     @cached_property
     def tolerance(self) -> float:
         """How far off a number may be and still be right: as declared, else what two thirds of answers keep."""
-        return self.declared if self.declared is not None else self.fitted.typical_error_
+        return self.declared if self.declared is not None else self.usual_error
 
-    def truth(self, *roles: str) -> FloatArray:
-        """Gold values of the items, of some roles, (n_items,); NaN elsewhere."""
-        known = self.gold[self.gold["role"].isin(roles)].set_index("item_id")["label"]
-        return numbers(known.reindex(self.items))
+    @cached_property
+    def usual_error(self) -> float:
+        """What two thirds of people's answers stay within; NaN where no two answers could be compared."""
+        n = pd.Series(self.votes.per_annotator, index=self.votes.annotators).reindex(self.heard.annotators).fillna(0)
+        return self.fitted.off_by(2.0 / 3.0, n.to_numpy(np.float64))
+
+    @cached_property
+    def checks(self) -> FloatArray:
+        """The values of check gold, (n_items,); NaN elsewhere."""
+        return numbers(known_checks(self.gold).reindex(self.items))
 
     def concluded(self) -> Concluded:
         """Values, and the chance that they are right within the tolerance."""
-        told, answered = np.isfinite(self.truth("check")), self.votes.per_item > 0
+        told, answered = np.isfinite(self.checks), self.votes.per_item > 0
         settled = answered | told
-        label = self._texts(np.where(settled, self.fitted.values_, np.nan))
+        label = self._texts(np.where(settled, self._rounded(self.fitted.values_), np.nan))
         alone = pd.Series(values_of(self.votes)).groupby(self.votes.item).median()
-        voted = np.where(told, alone.reindex(range(len(self.items))), self.fitted.values_)
+        voted = np.where(told, alone.reindex(range(len(self.items))), self._rounded(self.fitted.values_))
         sure = self.fitted.within(self.tolerance)
         return Concluded(
             items=self.items,
@@ -91,16 +114,21 @@ class SettledNumbers:
 
     def words(self) -> str:
         """How it was done, for people."""
-        off = self.fitted.typical_error_
+        off = self.usual_error
         if not np.isfinite(off):
             return "No two people answered one item: a number is a single answer, and nothing says how sure it is."
         right = f"A label is right within {self.tolerance:.4g}, " + (
             "as the project says" if self.declared is not None else "as far as two thirds of all answers are off"
         )
+        less = "" if self.lesser is None or self.lesser.empty else " " + less_words(len(self.lesser), LESS_WEIGHT)
         return (
             "Each annotator has a bias and a spread, and now and then a slip: the surer ones weigh more. "
-            f"Two thirds of all answers are off by at most {off:.4g}. {right}; confidence is the chance of that."
+            f"Two thirds of all answers are off by at most {off:.4g}. {right}; confidence is the chance of that.{less}"
         )
+
+    def said(self, label: str) -> str:
+        """A label as people read it, with how far off an answer may be and still agree."""
+        return f"{label} ± {self.tolerance:.4g}" if np.isfinite(self.tolerance) else label
 
     def intervals(self, consensus: pd.DataFrame) -> pd.DataFrame:
         """The table consensus_numbers of the items with a label: gold is certain."""
@@ -141,7 +169,7 @@ class SettledNumbers:
         """
         votes, fit, limits = self.votes, self.fitted, Limits()
         who = pd.Index(self.heard.annotators).get_indexer(pd.Index(votes.annotators))
-        values, gold = values_of(votes), self.truth("check")
+        values, gold = values_of(votes), self.checks
         right = self._right(votes, values, gold)
         n, known = votes.per_annotator, np.isfinite(right)
         with np.errstate(invalid="ignore"):
@@ -238,6 +266,13 @@ class SettledNumbers:
         ends = (self.range.at_least, self.range.at_most) if self.range else (None, None)
         return np.asarray(np.clip(values, *ends)) if any(end is not None for end in ends) else values
 
+    def _rounded(self, values: FloatArray) -> FloatArray:
+        """Values to a hundredth of their standard error: further digits say nothing, and cannot be read."""
+        error = np.sqrt(self.fitted.variance_)
+        told = np.isfinite(values) & np.isfinite(error) & (error > 0.0)
+        step = 10.0 ** np.floor(np.log10(np.where(told, error, 1.0)) - 1.0)
+        return np.where(told, np.round(values / step) * step, values)
+
     def _texts(self, values: FloatArray) -> npt.NDArray[Any]:
         clipped = self._clipped(values)
         texts = [number_text(value) if np.isfinite(value) else None for value in clipped.tolist()]
@@ -255,4 +290,4 @@ def _sums(votes: Votes, each: npt.NDArray[Any]) -> FloatArray:
 
 def _mean(votes: Votes, each: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
     total, n = _sums(votes, np.where(known, each, 0.0)), _sums(votes, known)
-    return np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+    return np.asarray(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0), dtype=np.float64)

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from label_pipeline.annotators.standing import LESS_WEIGHT
+from label_pipeline.consensus.less import less_words, mean_of_sets
 from label_pipeline.consensus.multilabel import MultiLabel
 from label_pipeline.label_meaning import MOST_CATEGORIES, SetMeaning, parts
 from label_pipeline.label_sets import LabelSets
 from label_pipeline.project_labels import BETWEEN_CLASSES
-from label_pipeline.settle import Concluded
+from label_pipeline.settle import Concluded, answers_of, known_checks
 from label_pipeline.votes import Votes
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,7 +33,8 @@ class SettledSets:
     """Label sets as of a day.
 
     `people` and `models` are answers (item_id, annotator_id, label, annotated_at), one an item and annotator: both are
-    heard, but only people's are counted. `items` are all item ids, sorted; `gold` is the gold set in force.
+    heard, but only people's are counted. `items` are all item ids, sorted; `gold` is the gold set in force. `lesser`
+    are the answers of people that weigh less (item_id, annotator_id).
     """
 
     meaning: SetMeaning
@@ -39,18 +42,24 @@ class SettledSets:
     people: pd.DataFrame
     models: pd.DataFrame
     gold: pd.DataFrame
+    lesser: pd.DataFrame | None = None
 
     @cached_property
     def fitted(self) -> MultiLabel:
         """The model of who errs how, told of check gold."""
-        heard = pd.concat([frame for frame in (self.people, self.models) if len(frame)] or [self.people])
+        fitted = self._fit(self.people)
+        if self.lesser is None or self.lesser.empty:
+            return fitted
+        return mean_of_sets(fitted, self._fit(self.people[~answers_of(self.people, self.lesser)]), LESS_WEIGHT)
+
+    def _fit(self, people: pd.DataFrame) -> MultiLabel:
+        heard = pd.concat([frame for frame in (people, self.models) if len(frame)] or [people])
         return MultiLabel().fit(self._sets(heard), gold=np.nan_to_num(self.checks, nan=-1).astype(np.int32))
 
     @cached_property
     def checks(self) -> FloatArray:
         """1 or 0 where check gold says whether an item has a class, else NaN: (n_items, n_classes)."""
-        checks = self.gold[self.gold["role"] == "check"].set_index("item_id")["label"]
-        return self.meaning.members(checks.reindex(self.items).tolist())
+        return self.meaning.members(known_checks(self.gold).reindex(self.items).tolist())
 
     @cached_property
     def n_annotations(self) -> npt.NDArray[np.int64]:
@@ -81,9 +90,10 @@ class SettledSets:
 
     def words(self) -> str:
         """How it was done, for people."""
+        less = "" if self.lesser is None or self.lesser.empty else " " + less_words(len(self.lesser), LESS_WEIGHT)
         return (
             "One decision a class: each annotator overlooks and imagines classes at rates of their own, which are "
-            "shared between classes. A label is as sure as all its decisions together."
+            "shared between classes. A label is as sure as all its decisions together." + less
         )
 
     def as_classes(self) -> tuple[Votes, FloatArray]:
@@ -101,6 +111,31 @@ class SettledSets:
         total = belief.sum(axis=1, keepdims=True)
         equal = np.full_like(belief, 1.0 / max(len(texts), 1))
         return votes, np.divide(belief, total, out=equal, where=total > 0)
+
+    def worst_classes(self, votes: Votes) -> list[str | None]:
+        """The class that each annotator of the people most often names or leaves out wrongly; None for who never does.
+
+        `votes` are those of `as_classes`; what is right is the chance that the class is there, 0.5 an even bet.
+        """
+        sets = self._sets(self.people)
+        chance = self.fitted.probabilities_
+        wrong = np.zeros((sets.n_annotators, sets.n_classes))
+        item = np.repeat(np.arange(sets.n_items), np.diff(sets.offsets))
+        for k in range(sets.n_classes):
+            said = np.zeros(sets.n, dtype=np.bool_)
+            said[np.repeat(np.arange(sets.n), np.diff(sets.set_offsets))[sets.chosen == k]] = True
+            there = chance[item, k]
+            wrong[:, k] = np.bincount(
+                sets.annotator, weights=np.where(said, 1.0 - there, there), minlength=sets.n_annotators
+            )
+        names = np.array(self.meaning.classes, dtype=object)[wrong.argmax(axis=1)]
+        # Less than half an error in all is no error: it is the doubt that every consensus keeps.
+        found = dict(zip(sets.annotators, np.where(wrong.max(axis=1) >= 0.5, names, None), strict=True))
+        return [found[annotator] for annotator in votes.annotators]
+
+    def said(self, label: str) -> str:
+        """A label as people read it."""
+        return self.meaning.words(label)
 
     @cached_property
     def categories(self) -> dict[str, str]:

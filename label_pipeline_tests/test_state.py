@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from label_pipeline.state import counted, current_events, current_items, json_values
+from label_pipeline.state import counted, current_events, current_items, heard, json_values
 from label_pipeline_tests.ingest.house import D1, D2, D3, House, person, rows
 
 HEAD = "item,who,label,at,id\n"
@@ -53,7 +53,8 @@ def test_one_answer_of_a_person_on_an_item_counts(house: House) -> None:
 
 
 def test_who_votes(house: House) -> None:
-    """Loss: an adjudicator's decision counted as a vote is outvoted; a rejected answer is paid twice."""
+    """Loss: an adjudicator's decision counted as a vote is outvoted; a model counted as a person settles an item that one
+    person looked at."""
     house.put("s/a.csv", HEAD + "i1,x,a,,1\ni1,judge,b,,2\ni1,bot,b,,3\n")
     house.put("t/b.jsonl", [{"item_id": "i1", "annotator_id": "x", "label": "b"}])
     house.night()
@@ -67,9 +68,9 @@ def test_who_votes(house: House) -> None:
     ]
     assert {(who, label) for _, who, label in votes(house, D1, roster)} == {
         (person("x"), "a"),
-        (person("bot"), "b"),
         (person("x", "t"), "b"),
     }
+    assert rows(heard(events), "annotator_id", "label") == [(person("bot"), "b")]
 
 
 def test_skipped_rejected_and_deleted_answers_are_no_votes(tmp_path: Path) -> None:

@@ -1,17 +1,21 @@
 """A consensus in which some votes count for less: the mean of what it is with them and without them.
 
-Here belongs only the mean. It works with every method, whatever it makes of a vote; a vote of weight w then counts as if
-it were there with probability w, together with all others of less weight.
+Here belongs only the mean. It works with every method, whatever it makes of a vote; a vote of weight w then counts as
+if it were there with probability w, together with all others of less weight.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 
+from label_pipeline.consensus.multilabel import MultiLabel
+from label_pipeline.consensus.number import NumberConsensus
 from label_pipeline.consensus.ordinal import median_class
 from label_pipeline.consensus.selection import FittedConsensus
+from label_pipeline.votes import FloatArray
 
 
 def mean_of(
@@ -22,9 +26,35 @@ def mean_of(
     Both are of the same items and classes. An item has a label where it has one with all votes: the likeliest, with
     `ordered` the median.
     """
-    mean = weight * together.probabilities_ + (1.0 - weight) * without.probabilities_
+    mean = _mean(together.probabilities_, without.probabilities_, weight)
     chosen = median_class(mean) if ordered else mean.argmax(axis=1).astype(np.int32)
     labels = np.where(together.labels_ >= 0, chosen, together.labels_)
-    lost = together.votes.n - without.votes.n
-    why = f"{together.why_} {lost} votes of annotators below the limit of gold checks count for {weight:g}."
+    why = f"{together.why_} {less_words(together.votes.n - without.votes.n, weight)}"
     return replace(together, labels_=labels, probabilities_=mean, why_=why)
+
+
+def mean_of_sets(together: MultiLabel, without: MultiLabel, weight: float) -> MultiLabel:
+    """`together`, the chance of each class to be there `weight` of its own and the rest of `without`."""
+    mean = copy(together)
+    mean.probabilities_ = _mean(together.probabilities_, without.probabilities_, weight)
+    mean.labels_ = mean.probabilities_ > 0.5
+    return mean
+
+
+def mean_of_numbers(together: NumberConsensus, without: NumberConsensus, weight: float) -> NumberConsensus:
+    """`together`, what is known of each value the mixture of both; an item with lesser votes only is left as it is."""
+    mean, both = copy(together), np.isfinite(without.values_)
+    value = np.where(both, _mean(together.values_, without.values_, weight), together.values_)
+    here, there = (fit.variance_ + (fit.values_ - value) ** 2 for fit in (together, without))
+    mean.values_ = value
+    mean.variance_ = np.where(both & np.isfinite(without.variance_), _mean(here, there, weight), together.variance_)
+    return mean
+
+
+def less_words(lost: int, weight: float) -> str:
+    """That there are lesser votes, for people."""
+    return f"{lost} votes of annotators below the limit of gold checks count for {weight:g}."
+
+
+def _mean(one: FloatArray, other: FloatArray, weight: float) -> FloatArray:
+    return np.asarray(weight * one + (1.0 - weight) * other, dtype=np.float64)

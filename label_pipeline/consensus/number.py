@@ -24,15 +24,17 @@ class NumberConsensus:
 
     Annotator j's answer on item i is y = μ_i + b_j + e, where e is Student's t with `tail` degrees of freedom and scale
     σ_j: the Gaussian annotators of Raykar et al. 2010 (Learning From Crowds, JMLR 11, section 5) with the tails that
-    typing mistakes have, so that `100` for `10` loses its weight instead of drawing the mean. μ_i ~ N(m, τ²) and b_j ~
-    N(0, β²) with m, τ, β fitted; σ_j² is pulled to the pool's by `strength` pseudo-answers. Fitted by variational EM
-    (the tails as a scale mixture: Lange, Little & Taylor 1989). Only differences between biases can be seen in answers;
-    gold values anchor them.
+    typing mistakes have, so that `100` for `10` loses its weight instead of drawing the mean. μ_i ~ N(m, τ²) helps to
+    tell which of two answers is the slip, and b_j is t as well, of scale β, with m, τ, β fitted; σ_j² is pulled to the
+    geometric mean of all by `strength` pseudo-answers. So neither one slip, nor one annotator who is far off, moves the
+    others. Fitted by variational EM (the tails as a scale mixture: Lange, Little & Taylor 1989). The value of an item
+    is then the weighted mean of its answers less their biases, not drawn to m: where everybody says 2 it is 2. Only
+    differences between biases can be seen in answers: where most annotators agree, or gold says, there is no bias.
 
     Fitted: `values_` (n_items,), NaN where nothing is known; `variance_` (n_items,) of their error, 0 for gold, NaN for
     items without an answer, and everywhere where no two answers of an item could be compared; `bias_`, `bias_error_`,
-    `spread_` (σ_j), all (n_annotators,); `typical_error_`, what two thirds of all answers stay within, NaN where it is
-    not known; `prior_spread_`, τ; `weight_` (n,), what each answer weighed beside a usual one; `diagnostics_`.
+    `spread_` (σ_j), all (n_annotators,), the latter two NaN where nothing was compared; `prior_spread_`, τ; `weight_`
+    (n,), what each answer weighed beside a usual one; `diagnostics_`.
     """
 
     tail: float = 4.0
@@ -57,7 +59,7 @@ class NumberConsensus:
         self.variance_ = np.where(known, 0.0, np.nan)
         self.bias_, self.bias_error_ = np.zeros(votes.n_annotators), np.full(votes.n_annotators, np.nan)
         self.spread_ = np.full(votes.n_annotators, np.nan)
-        self.typical_error_ = self.prior_spread_ = float("nan")
+        self.prior_spread_ = float("nan")
         self.weight_ = np.ones(votes.n)
         self.diagnostics_ = {"iterations": 0.0}
         compared = (votes.per_item >= 2) | (known & annotated)
@@ -72,19 +74,20 @@ class NumberConsensus:
         centre, unit = float(np.median(given)), _unit(given)
         y, gold = (given - centre) / unit, (truth - centre) / unit
         item, who = votes.item, votes.annotator
-        n_by = votes.per_annotator.astype(np.float64)
         known, annotated = np.isfinite(gold), votes.per_item > 0
-        floor = _resolution(y) ** 2 / 12.0  # answers are written to so many digits, and no nearer
-        mu = np.where(known, gold, _medians(votes, y))
+        floor = (_resolution(given) / unit) ** 2 / 12.0  # answers are written to so many digits, and no nearer
+        bias = _biases_on_gold(votes, y - gold[item])
+        mu = np.where(known, gold, _medians(votes, y - bias[who]))
         pairs = compared[item]
-        residual = (y - mu[item])[pairs]
+        residual = (y - bias[who] - mu[item])[pairs]
         share = np.mean(np.where(known, 1.0, 1.0 - 1.0 / np.maximum(votes.per_item, 1))[item][pairs])
         pool = max(float(np.median(np.abs(residual)) / _NORMAL) ** 2 / max(float(share), 0.1), floor, 1e-12)
-        sigma2, bias, prior_bias = np.full(votes.n_annotators, pool), np.zeros(votes.n_annotators), pool / 4.0
+        sigma2, prior_bias = np.full(votes.n_annotators, pool), max(pool / 4.0, float(np.median(bias**2)))
         centre_mu, tau2 = _location(mu[annotated | known])
         variance = np.where(known, 0.0, pool / np.maximum(votes.per_item, 1))
         weight, before, steps = np.ones(votes.n), mu.copy(), 0
         bias_precision = np.full(votes.n_annotators, 1.0 / prior_bias)
+        bias_weight = np.ones(votes.n_annotators)
         while steps < self.max_iter:
             steps += 1
             off = y - bias[who] - mu[item]
@@ -98,38 +101,36 @@ class NumberConsensus:
             off = y - mu[item]
             # An item with a single answer says nothing of who gave it: its value follows the answer.
             told = precision * pairs
-            bias_precision = _sums(who, told, votes.n_annotators) + 1.0 / prior_bias
+            bias_precision = _sums(who, told, votes.n_annotators) + bias_weight / prior_bias
             bias = _sums(who, told * off, votes.n_annotators) / bias_precision
-            prior_bias = max(float((bias**2 + 1.0 / bias_precision).mean()), floor, 1e-12)
+            second = bias**2 + 1.0 / bias_precision
+            bias_weight = (self.tail + 1.0) / (self.tail + second / prior_bias)
+            prior_bias = max(float((bias_weight * second).mean()), floor, 1e-12)
             square = (off - bias[who]) ** 2 + variance[item] + 1.0 / bias_precision[who]
             told = weight * pairs
             n_told = _sums(who, pairs.astype(np.float64), votes.n_annotators)
             squares = _sums(who, told * square, votes.n_annotators)
-            pool = max(float(squares.sum() / max(n_told.sum(), 1.0)), floor, 1e-12)
             sigma2 = np.maximum((self.strength * pool + squares) / (self.strength + n_told), max(floor, 1e-12))
+            # The mean of logarithms, as one annotator who guesses would else make everybody look as if he did.
+            pool = float(np.exp(np.average(np.log(sigma2), weights=n_told)))
             here = annotated | known
             centre_mu = float(mu[here].mean())
             tau2 = max(float(((mu[here] - centre_mu) ** 2 + variance[here]).mean()), 1e-9)
             if float(np.abs(mu - before)[here].max()) < self.tol:
                 break
             before = mu.copy()
-        self.values_ = np.where(annotated | known, centre + unit * mu, np.nan)
+        precision = weight / sigma2[who]
+        total = np.where(annotated, _sums(item, precision, votes.n_items), np.nan)
+        self.values_ = centre + unit * _sums(item, precision * (y - bias[who]), votes.n_items) / total
         self.values_[known] = truth[known]
         # A long tail tells less of where its middle is than its mean weight of one suggests: Fisher's information of t.
         informed = _sums(item, weight / sigma2[who], votes.n_items) * (self.tail + 1.0) / (self.tail + 3.0)
-        self.variance_ = np.where(known, 0.0, np.where(annotated, unit**2 / (1.0 / tau2 + informed), np.nan))
+        self.variance_ = np.where(known, 0.0, unit**2 / np.where(annotated, informed, np.nan))
         self.bias_, self.bias_error_ = unit * bias, unit / np.sqrt(bias_precision)
-        self.spread_, self.typical_error_ = unit * np.sqrt(sigma2), unit * self._error(float(np.sqrt(pool)))
+        self.spread_ = unit * np.sqrt(sigma2)
         self.prior_spread_ = unit * float(np.sqrt(tau2))
         self.weight_ = weight * self.tail / (self.tail + 1.0)
-        self.bias_[n_by == 0] = 0.0
         self.diagnostics_ = {"iterations": float(steps)}
-
-    def _error(self, scale: float) -> float:
-        """What two thirds of errors of this scale stay within, as one standard deviation does of a Gaussian's."""
-        from scipy.special import ndtr, stdtrit
-
-        return scale * float(stdtrit(self.tail, ndtr(1.0)))
 
     def within(self, tolerance: float) -> FloatArray:
         """The chance that each value is off by at most `tolerance`, (n_items,); NaN where nothing tells."""
@@ -152,6 +153,23 @@ class NumberConsensus:
         low = stdtr(self.tail, (-tolerance - self.bias_) / self.spread_)
         return np.asarray(high - low, dtype=np.float64)
 
+    def off_by(self, share: float, weights: FloatArray) -> float:
+        """What the share (0 to 1) of answers stays within; annotators answer as often as `weights` (n_annotators,) say.
+
+        NaN where no answers could be compared.
+        """
+        total = float(weights.sum())
+        if not total or not np.isfinite(self.spread_[weights > 0]).all():
+            return float("nan")
+        low, high = 0.0, float((np.abs(self.bias_) + self.spread_)[weights > 0].max())
+        while float(self.answers_within(high) @ weights) < share * total:
+            high *= 2.0
+        for _ in range(60):  # halvings, to the last digits of a double
+            middle = (low + high) / 2.0
+            enough = float(self.answers_within(middle) @ weights) >= share * total
+            low, high = (low, middle) if enough else (middle, high)
+        return high
+
     def others(self, votes: Votes, values: FloatArray, gold: FloatArray) -> tuple[FloatArray, FloatArray]:
         """What everybody but its annotator makes of each answer's item: value and variance, (n,) each.
 
@@ -159,7 +177,7 @@ class NumberConsensus:
         """
         who, item = votes.annotator, votes.item
         truth = gold[item]
-        if not np.isfinite(self.typical_error_):
+        if not np.isfinite(self.prior_spread_):
             nothing = np.full(votes.n, np.nan)
             return np.where(np.isfinite(truth), truth, nothing), np.where(np.isfinite(truth), 0.0, nothing)
         scale2 = self.spread_[who] ** 2
@@ -195,15 +213,35 @@ def _medians(votes: Votes, values: FloatArray) -> FloatArray:
     return np.where(n > 0, middle, np.nan)
 
 
+def _biases_on_gold(votes: Votes, off: FloatArray) -> FloatArray:
+    """Where the search for biases begins, (n_annotators,): the median of `off`, the distance from gold, NaN without.
+
+    A bias that all share would else look like slips on gold, and be followed elsewhere. Who has too little gold of
+    their own begins where everybody does.
+    """
+    known = np.isfinite(off)
+    shift = float(np.median(off[known])) if known.any() else 0.0
+    biases = np.full(votes.n_annotators, shift)
+    who, order = votes.annotator[known], np.argsort(votes.annotator[known], kind="stable")
+    starts = np.searchsorted(who[order], np.arange(votes.n_annotators + 1))
+    for j in np.flatnonzero(np.diff(starts) >= 3):
+        biases[j] = np.median(off[known][order][starts[j] : starts[j + 1]])
+    return biases
+
+
 def _unit(values: FloatArray) -> float:
     low, high = np.quantile(values, [0.25, 0.75])
     return float(high - low) or float(np.std(values)) or max(abs(float(values[0])), 1.0)
 
 
 def _resolution(values: FloatArray) -> float:
-    """The finest step in which answers are written: the smallest gap between different ones; 0 for equal ones."""
-    gaps = np.diff(np.unique(values))
-    return float(gaps.min()) if len(gaps) else 0.0
+    """The step in which answers are written, a power of ten of at most 1: 0.01 when none has more than two decimals."""
+    different = np.unique(values)
+    for decimals in range(13):
+        scaled = different * 10.0**decimals
+        if (np.abs(scaled - np.round(scaled)) <= 1e-9 * np.maximum(np.abs(scaled), 1.0)).all():
+            return float(10.0**-decimals)
+    return 0.0
 
 
 def _location(values: FloatArray) -> tuple[float, float]:

@@ -23,8 +23,8 @@ from label_pipeline.gold.life import in_force
 from label_pipeline.label_meaning import SetMeaning
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output
-from label_pipeline.orchestration.voices import voices
-from label_pipeline.settle import Policy, settle
+from label_pipeline.orchestration.voices import Voices, voices
+from label_pipeline.settle import Policy, known_checks, settle
 from label_pipeline.settle_numbers import SettledNumbers
 from label_pipeline.settle_sets import SettledSets
 
@@ -38,14 +38,15 @@ def outputs(desk: Desk) -> list[Output]:
     return [Output("consensus_numbers", CONSENSUS_NUMBERS)] if number else []
 
 
-def settled(desk: Desk, day: date, people: Any = None) -> Settled:
-    """The day's answers of people (all of them, unless given) and models, ready to be settled."""
+def settled(desk: Desk, day: date, heard: Voices | None = None) -> Settled:
+    """The day's answers of people (all of them in full, unless told who is heard) and models, ready to be settled."""
     labels, meaning = desk.project.labels, desk.project.labels.meaning
     common: dict[str, Any] = {
         "items": np.array(desk.items(day)["item_id"].to_pylist(), dtype=object),
-        "people": (desk.annotations(day) if people is None else people).select(ANSWER).to_pandas(),
+        "people": (desk.annotations(day) if heard is None else heard.annotations).select(ANSWER).to_pandas(),
         "models": desk.witnesses(day).select(ANSWER).to_pandas(),
         "gold": in_force(desk.frame(GOLD_SET, day), day),
+        "lesser": None if heard is None else heard.lesser,
     }
     if isinstance(meaning, SetMeaning):
         return SettledSets(meaning, **common)
@@ -56,7 +57,7 @@ def consensus(desk: Desk, day: date) -> Made:
     """The tables of the consensus; the method has its type's name."""
     from label_pipeline.report.plots import histogram
 
-    project, answers = desk.project, settled(desk, day, voices(desk, day).annotations)
+    project, answers = desk.project, settled(desk, day, voices(desk, day))
     table = settle(
         answers.concluded(),
         method=project.labels.type,
@@ -99,17 +100,24 @@ def annotators(desk: Desk, day: date) -> pd.DataFrame:
     votes, belief = answers.as_classes()
     frame["label"] = frame["label"].map(answers.categories)
     beside = align(votes, frame, ["duration_s", "annotated_at"])
-    checks = answers.gold[answers.gold["role"] == "check"].set_index("item_id")["label"]
-    gold = pd.Categorical(checks.map(answers.categories).reindex(votes.items), categories=votes.classes).codes
+    checks = known_checks(answers.gold).map(answers.categories)
+    gold = pd.Categorical(checks.reindex(votes.items), categories=votes.classes).codes
     report = annotator_report(
         votes, belief, gold=gold, durations=beside["duration_s"], times=beside["annotated_at"]
     ).table
     report["confusion"] = None  # of sets with sets it would be as wide as it is empty
+    report["worst_class"] = answers.worst_classes(votes)
     return report.rename(columns={"gold_accuracy_low": "gold_low", "gold_accuracy_high": "gold_high"})
 
 
 def believed(desk: Desk, day: date) -> tuple[pd.DataFrame, list[str]]:
-    """The consensus with what is believed of each item in the place of its probabilities, and names for beliefs."""
+    """The consensus with what is believed of each item in the place of its probabilities, and names for beliefs.
+
+    Its labels are as people read them, since the queue shows them in its reasons.
+    """
     table = desk.frame(CONSENSUS_LABELS, day)
-    beliefs = settled(desk, day).beliefs(table)
-    return table.assign(probabilities=list(beliefs)), [f"belief {k}" for k in range(beliefs.shape[1])]
+    answers = settled(desk, day, voices(desk, day))
+    beliefs = answers.beliefs(table)
+    said = [None if pd.isna(label) else answers.said(label) for label in table["label"]]
+    labels = pd.Series(said, index=table.index, dtype=object)
+    return table.assign(label=labels, probabilities=list(beliefs)), [f"belief {k}" for k in range(beliefs.shape[1])]

@@ -13,7 +13,10 @@ from label_pipeline.orchestration.assets_kpis import FAMILIES
 from label_pipeline.orchestration.build import build_definitions
 from label_pipeline_tests.orchestration.runs import pets, write
 
-TABLE_ASSETS = (set(TABLES) - {"kpis", "gates"}) | {f"kpis_{family}" for family in FAMILIES} | {"candidate"}
+ONLY_NUMBERS = {"consensus_numbers"}
+TABLE_ASSETS = (
+    (set(TABLES) - {"kpis", "gates"} - ONLY_NUMBERS) | {f"kpis_{family}" for family in FAMILIES} | {"candidate"}
+)
 ASSETS = TABLE_ASSETS | {"training_set", "mart", "report"}
 ISSUE_ASKS = {
     "annotation_events",
@@ -49,6 +52,21 @@ def test_everything_loads(definitions: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(definitions)
     assert ISSUE_ASKS <= ASSETS
     assert set(specs(definitions, "pets")) == ASSETS
+
+
+@pytest.mark.parametrize(
+    ("labels", "more"),
+    [
+        ("type: ordinal, classes: [low, high]", set()),
+        ("type: multi_label, classes: [a, b]", set()),
+        ("type: number, tolerance: 0.5", ONLY_NUMBERS),
+    ],
+)
+def test_every_type_with_a_consensus_has_the_same_graph(folder: DataFolder, labels: str, more: set[str]) -> None:
+    """Loss: a project of ratings, sets or numbers that has no queue, no figures or no training set."""
+    text = f"project: one\nstart: 2026-10-05\nlabels: {{{labels}}}\nsources: {{s: {{format: csv}}}}\n"
+    write(folder.project_file("one"), text)
+    assert set(specs(build_definitions(folder), "one")) == ASSETS | more
 
 
 def test_a_folder_without_projects_loads(folder: DataFolder) -> None:

@@ -27,6 +27,7 @@ def test_defaults() -> None:
         "timeout_s": 60.0,
         "attempts": 6,
         "max_deleted": 0.5,
+        "otherwise": "warn",
     }
     assert parse_project(HEAD, "f").sources["s"].pull is None
 
