@@ -75,10 +75,13 @@ def _consensus(said: np.ndarray, truth: np.ndarray, random: np.random.Generator)
     return labels, (counts[np.arange(len(truth)), labels] + 0.5) / (PER_ITEM + 0.5)
 
 
-def simulated(repeats: int) -> pd.DataFrame:
-    """One row a repeat, size of gold and set of labels: what the lift is, and its interval from a draw of gold."""
+def simulated(repeats: int, first: int = 0) -> pd.DataFrame:
+    """One row a repeat, size of gold and set of labels: what the lift is, and its interval from a draw of gold.
+
+    The repeats are those from number `first` on, so that they can be measured in parts.
+    """
     rows = []
-    for seed in range(repeats):
+    for seed in range(first, first + repeats):
         night = world(seed)
         right = judged(night)
         assert right is not None

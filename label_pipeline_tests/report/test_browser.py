@@ -1,70 +1,153 @@
-"""The page in a real browser: no error, no request, no sideways scroll on a phone."""
+"""The pages in a real browser: no error, no request, no sideways scroll on a phone, and a tool's accessibility pass."""
 
-import html as escaping
-import shutil
-import subprocess
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from label_pipeline.report.build import build_report
+from label_pipeline.report.index import project_index, projects_index
+from label_pipeline_tests.browser import Page, browser
 from label_pipeline_tests.report.synthetic import night
+from label_pipeline_tests.report.test_guidelines import TABLES_OF
+from label_pipeline_tests.report.test_index import nights
 
 pytestmark = pytest.mark.slow
 
-# The report allows no script, so a page around it, of the same origin, measures.
-AROUND = """<!DOCTYPE html><title>not measured</title><body>
-<iframe width="{width}" height="900" srcdoc="{page}"></iframe><script>
-const errors = [];
-addEventListener("load", () => {{
-  const inner = document.querySelector("iframe").contentDocument, root = inner.documentElement;
-  const wide = [...inner.querySelectorAll("body *")].filter(e => !e.closest(".scroll") && !e.closest(".skip")
-    && e.getBoundingClientRect().right > root.clientWidth + 1).map(e => e.tagName + "." + e.className);
-  document.body.textContent = JSON.stringify({{
-    scroll: root.scrollWidth - root.clientWidth, wide,
-    styled: getComputedStyle(inner.querySelector("section")).borderRadius,
-    broken: [...inner.images].filter(i => !i.naturalWidth).length, images: inner.images.length}});
-}});
-</script>"""
+LONG = "p" * 40
+MARKUP = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'> & </li></section>"
+TEXTS = {
+    "none": "",
+    "one word": "x" * 10_000,
+    "many words": "a long text of many words " * 400,
+    "markup": MARKUP,
+    "right to left": "هذا نص عربي طويل مع 123 و (أقواس) \u202eعكس\u202c וגם עברית",
+    "emoji": "👩‍👩‍👧‍👦🏳️‍🌈 é́́́ 한국어 ไทย",
+}
+
+# Whatever is wider than the page and stands in nothing that scrolls by itself.
+WIDE = """
+[...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll") && !e.closest(".skip")
+  && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.tagName + "." + e.className)
+"""
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+OPEN_ALL = "document.querySelectorAll('details').forEach(d => d.open = true)"
+AXE = """
+axe.run(document).then(found => found.violations.map(v => v.id + ": " + v.help + ": " + v.nodes[0].html.slice(0, 200)))
+"""
+FOCUS = """
+(e => [e.tagName + ":" + (e.getAttribute("href") || e.getAttribute("aria-label") || e.textContent.trim()),
+       getComputedStyle(e).outlineStyle, e.getBoundingClientRect().height > 0])(document.activeElement)
+"""
 
 
-@pytest.fixture
-def chromium(tmp_path):
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if not program:
-        pytest.skip("no Chromium on this machine")
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browser(tmp_path_factory.mktemp("profile")) as page:
+        yield page
 
-    def run(*arguments):
-        command = [
-            program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            # Chromium asks its maker for news all the same: no name resolves.
-            "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr",
-            f"--user-data-dir={tmp_path / 'profile'}", *arguments,
-        ]  # fmt: skip
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
-    return run
+def report(text: str = "") -> str:
+    changes: dict[str, Any] = {"guidelines": TABLES_OF}
+    if text:
+        changes["payloads"] = lambda ids: {i: {"text": text, "key" * 12: text or "v"} for i in ids}
+        changes["description"] = text
+    return build_report(night(150, classes=(text[:500] or "negative", "neutral", LONG), **changes))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "report": report,
+    "nights": lambda: project_index(nights()),
+    "projects": lambda: projects_index([nights(), nights(project=LONG)]),
+}
+
+
+def opened(chromium: Page, folder: Path, text: str) -> Page:
+    path = folder / "page.html"
+    path.write_text(text, encoding="utf-8")
+    chromium.open(path.as_uri())
+    return chromium
+
+
+def quiet(page: Page) -> bool:
+    """Whether nothing was complained about, and nothing fetched but the page itself."""
+    assert page.logged == []
+    fetched = [address for address in page.asked if not address.startswith("data:")]
+    assert len(fetched) == 1
+    assert fetched[0].startswith("file:")
+    return True
 
 
 @pytest.mark.parametrize("width", [375, 320, 1280])
-@pytest.mark.parametrize("text", ["", "x" * 5000, "a long text of many words " * 60])
-def test_nothing_runs_off_a_phone(chromium, tmp_path, width, text):
-    """Loss: a report that nobody reads on the train."""
-    changes = {"payloads": lambda ids: {i: {"text": text, "key" * 12: "v" * 70} for i in ids}} if text else {}
-    page = escaping.escape(build_report(night(150, classes=("negative", "neutral", "p" * 40), **changes)))
-    around = tmp_path / "around.html"
-    around.write_text(AROUND.format(width=width, page=page))
-    run = chromium("--dump-dom", "--virtual-time-budget=3000", around.as_uri())
-    assert '"scroll":0' in run.stdout, run.stdout[:2000]
-    assert '"wide":[]' in run.stdout, run.stdout[:2000]
-    assert '"broken":0' in run.stdout
-    assert '"styled":"1' in run.stdout, "the style sheet was refused"
+@pytest.mark.parametrize("text", TEXTS)
+def test_any_text_fits_every_window_and_is_text(chromium: Page, tmp_path: Path, width: int, text: str) -> None:
+    """Loss: a report that nobody reads on the train, or an item that runs code in the reader's browser."""
+    chromium.show(width)
+    page = opened(chromium, tmp_path, report(TEXTS[text]))
+    page.run(OPEN_ALL)
+    assert page.run(SIDEWAYS) == 0
+    assert page.run(WIDE) == []
+    assert page.run("[...document.images].filter(i => !i.naturalWidth).length") == 0
+    assert page.run("getComputedStyle(document.querySelector('section')).borderRadius") != "0px", "no style"
+    assert page.run("window.hurt") is None
+    if TEXTS[text]:
+        assert TEXTS[text][:100] in page.run("document.querySelector('.text').textContent")
+    quiet(page)
 
 
-def test_no_error_and_no_request(chromium, tmp_path):
-    """Loss: a page that asks a server for its font, or whose own policy refuses its style."""
-    report = tmp_path / "report.html"
-    report.write_text(build_report(night(150)))
-    assert "CONSOLE" not in chromium("--dump-dom", report.as_uri()).stderr
-    report.write_text(report.read_text().replace("<main>", "<main><img src='https://example.org/x.png'>"))
-    assert "CONSOLE" in chromium("--dump-dom", report.as_uri()).stderr, "this test could not see a request"
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (375, False), (375, True)])
+def test_accessible_by_axe(chromium: Page, tmp_path: Path, name: str, width: int, dark: bool) -> None:
+    """Loss: a page that a screen reader, a keyboard or tired eyes cannot use; the rules are those of axe-core."""
+    chromium.show(width, dark=dark)
+    page = opened(chromium, tmp_path, PAGES[name]())
+    page.run(OPEN_ALL)
+    page.run(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    assert page.run(AXE) == []
+    assert page.run(SIDEWAYS) == 0
+    quiet(page)
+    page.run("document.querySelector('h1').outerHTML = '<h1></h1><img src=\"data:,\">'")
+    assert any("alternate text" in words for words in page.run(AXE)), "this test could not see a violation"
+
+
+def test_all_can_be_reached_by_keyboard(chromium: Page, tmp_path: Path) -> None:
+    """Loss: a table that scrolls for a mouse alone; or a reader who does not see where they are."""
+    chromium.show(375)
+    page = opened(chromium, tmp_path, report())
+    wanted = page.run("document.querySelectorAll('a[href], summary, [tabindex=\"0\"]').length")
+    seen = []
+    for _ in range(wanted):
+        for kind in ("keyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+        seen.append(tuple(page.run(FOCUS)))
+    reached = {name for name, _, _ in seen}
+    assert seen[0][0] == "A:#verdict", "the first stop skips the navigation"
+    assert {"A:#kpis", "A:index.html", "SUMMARY:All 3 gates", "DIV:Confusion matrix"} <= reached
+    stops = [stop for stop in seen if not stop[0].startswith("BODY:")]  # the end, from which it begins anew
+    assert all(outline == "solid" and shown for _, outline, shown in stops), stops
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_on_paper(chromium: Page, tmp_path: Path, dark: bool) -> None:
+    """Loss: a table cut off at the edge of the paper, or a page of ink because the screen was dark."""
+    chromium.show(718, medium="print", dark=dark)  # A4 less its margins
+    page = opened(chromium, tmp_path, report())
+    assert page.run(SIDEWAYS) == 0
+    assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.run("getComputedStyle(document.querySelector('td')).color") == "rgb(0, 0, 0)"
+    assert page.run("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert page.call("Page.printToPDF", printBackground=False, paperWidth=8.27, paperHeight=11.69)["data"]
+
+
+def test_a_request_and_a_complaint_would_be_seen(chromium: Page, tmp_path: Path) -> None:
+    """Loss: tests of silence that are deaf."""
+    chromium.show(1280)
+    broken = report().replace("<main>", "<main><img src='https://example.org/x.png'><p style='color: red'>x</p>")
+    page = opened(chromium, tmp_path, broken)
+    assert any("Content Security Policy" in words for words in page.logged)
+    with pytest.raises(AssertionError):
+        quiet(page)
