@@ -62,7 +62,9 @@ def child(work: Callable[[], int], log: Path) -> int:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
+        sys.stdout, sys.stderr = open(1, "w", buffering=1), open(2, "w", buffering=1)  # whatever they were before
         code = work()
+        sys.stdout.flush()
     finally:
         os._exit(code)
 

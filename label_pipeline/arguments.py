@@ -218,7 +218,7 @@ def _diff(commands: Any, data: argparse.ArgumentParser) -> None:
 
 
 def _prune(commands: Any, data: argparse.ArgumentParser) -> None:
-    prune = commands.add_parser("prune", parents=[data], help="delete the versions that policy no longer keeps")
+    prune = commands.add_parser("prune", parents=[data], help="delete what policy no longer keeps and can be rebuilt")
     prune.add_argument("project")
     prune.add_argument("--dry-run", action="store_true", help="only say what would go")
 

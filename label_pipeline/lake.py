@@ -1,11 +1,15 @@
 """The lake: one Parquet partition a table, project and day. Everything in it can be rebuilt from landing.
 
 A partition appears whole or not at all, and equal rows are equal bytes. What rows must keep is checked by
-`contracts.rules` before they come here.
+`contracts.rules` before they come here. Beside a table's partitions stands what columns they have, so that code with
+other columns, older or newer, never reads them as if they were its own.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import Table
 from label_pipeline.errors import UserError
-from label_pipeline.files import TEMPORARY, replacing
+from label_pipeline.files import TEMPORARY, remove_folder, replacing, write_text
 from label_pipeline.folders import DataFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP = 1 << 20  # rows
+FORMAT = 1
+"""Raised when columns stay the same and mean something else: older code refuses what newer code wrote."""
+COLUMNS = "_columns.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,9 @@ class Lake:
         import pyarrow.parquet as pq
 
         stored = table.conform(rows)
+        if not self._told(table):
+            write_text(self._root(table) / COLUMNS, json.dumps({"columns": columns_of(table), "format": FORMAT}) + "\n")
+        self.require_ours(table)
         with (
             replacing(self.path(table, day, part)) as beside,
             pq.ParquetWriter(beside, table.schema, compression="zstd") as writer,
@@ -59,10 +69,11 @@ class Lake:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        self.require_ours(table)
         files = _whole(self.path(table, day).parent, "*.parquet")
         if not files:
             raise UserError(
-                f"{table.name} of {day} has not been computed",
+                f"{table.name} of {day} has not been computed, or was pruned",
                 where=f"project {self.project}",
                 do=f"Run: label-pipeline nightly --project {self.project} --from {day} --to {day}",
             )
@@ -79,9 +90,61 @@ class Lake:
 
     def files(self, table: Table, until: date) -> list[Path]:
         """Partition files of all days up to and including `until`, in order of days."""
+        self.require_ours(table)
         return [
             f for day in self.days(table) if day <= until for f in _whole(self.path(table, day).parent, "*.parquet")
         ]
+
+    def forget(self, table: Table, day: date) -> None:
+        """Delete a partition, whole."""
+        remove_folder(self.path(table, day).parent)
+
+    def forget_all(self, tables: Iterable[Table]) -> None:
+        """Delete all partitions of the tables, in their order."""
+        for table in tables:
+            if self._root(table).is_dir():
+                remove_folder(self._root(table))
+
+    def is_ours(self, table: Table) -> bool:
+        """Whether the partitions have the columns that this code writes; also where there are none.
+
+        Raises:
+            UserError: newer code wrote them.
+        """
+        told = self._told(table)
+        if told and told["format"] > FORMAT:
+            raise UserError(
+                f"{table.name} was written by a newer label-pipeline (format {told['format']}, this one reads {FORMAT})",
+                where=f"project {self.project}",
+                do="Update label-pipeline.",
+            )
+        return not told or (told["format"], told["columns"]) == (FORMAT, columns_of(table))
+
+    def require_ours(self, table: Table) -> None:
+        """Refuse partitions that other code wrote.
+
+        Raises:
+            UserError: they have other columns, or newer code wrote them.
+        """
+        if not self.is_ours(table):
+            raise UserError(
+                f"{table.name} has other columns than this label-pipeline writes",
+                where=f"project {self.project}",
+                do=f"Run: label-pipeline nightly --project {self.project}. It computes all days again, from landing.",
+            )
+
+    def _told(self, table: Table) -> dict[str, Any]:
+        try:
+            told: dict[str, Any] = json.loads((self._root(table) / COLUMNS).read_text(encoding="utf-8"))
+            return told
+        except FileNotFoundError:
+            return {}
+
+
+def columns_of(table: Table) -> str:
+    """What tells a table's columns, key and types from others', in 16 hexadecimal digits."""
+    told = [table.key, [(c.name, c.kind, c.nullable) for c in table.columns]]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def _whole(folder: Path, pattern: str) -> list[Path]:

@@ -29,7 +29,17 @@ from label_pipeline.project_batches import Batches
 from label_pipeline.project_cron import checked_cron
 from label_pipeline.project_labels import Labels
 from label_pipeline.project_mistakes import message
-from label_pipeline.project_policy import Consensus, Gold, Predictions, Publish, Quarantine, Queue, Rate, Target
+from label_pipeline.project_policy import (
+    Consensus,
+    Gold,
+    Predictions,
+    Publish,
+    Quarantine,
+    Queue,
+    Rate,
+    Retention,
+    Target,
+)
 from label_pipeline.project_pull import Pull
 from label_pipeline.yaml_lines import parse
 
@@ -201,6 +211,7 @@ class Project(Part):
     quarantine: Quarantine = Quarantine()
     publish: Publish = Publish()
     alerts: Alerts = Alerts()
+    retention: Retention = Retention()
 
     @model_validator(mode="after")
     def _consistent(self) -> Project:
@@ -273,6 +284,21 @@ class Project(Part):
         for at, value in asked:
             if value:
                 raise wrong(f"labels of type '{self.labels.type}' {words}", *at)
+
+    def _check_queue(self) -> None:
+        """What the queue weighs by is there, and money is spent only at a known price."""
+        weighs = self.queue.importance
+        named = [
+            (("classes",), weighs.classes, self.labels.classes, "is no class"),
+            (("slices",), weighs.slices, self.items.slices, "is not among items.slices"),
+            (("field",), [weighs.field] if weighs.field else [], self.items.fields, "is not among items.fields"),
+        ]
+        for at, names, known, words in named:
+            for name in names:
+                if name not in known:
+                    raise wrong(f"'{name}' {words}. {nearest(name, known)}", "queue", "importance", *at)
+        if self.queue.budget.has_money and not self.costs:
+            raise wrong("money can be budgeted only where 'costs' says what answers cost", "queue", "budget")
 
     def _check_gold(self) -> None:
         """Re-checks name guideline versions and classes that there are."""

@@ -103,17 +103,50 @@ class Gold(Part):
     challenge_after: int = Field(3, ge=2)
 
 
-class Budget(Part):
-    """What a night may spend on relabelling."""
+class Spend(Part):
+    """What may be spent at most: answers, hours of work, money in the coin of `costs`. All that are given hold."""
+
+    annotations: int | None = Field(None, ge=0)
+    hours: float | None = Field(None, ge=0)
+    money: float | None = Field(None, ge=0)
+
+
+class Budget(Spend):
+    """What a night may spend on relabelling, in all and by route."""
 
     annotations: int = Field(100, ge=0)
+    routes: dict[Literal["annotator", "adjudicator", "guideline"], Spend] = Field({})
+
+    @property
+    def has_money(self) -> bool:
+        """Whether any part of it is money."""
+        return self.money is not None or any(each.money is not None for each in self.routes.values())
+
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Importance(Part):
+    """What counts for more than 1: wrong labels by true class, items by slice (`product=books`), a number of the item."""
+
+    classes: dict[str, Weight] = Field({})
+    slices: dict[str, dict[str, Weight]] = Field({})
+    field: str | None = None
 
 
 class Queue(Part):
-    """Policy of the relabel queue."""
+    """Policy of the relabel queue.
+
+    `examples` of each pair of classes that good annotators confuse go to the guideline owner. Nobody is named first for
+    more than `load` times the mean number of items a person. An answer takes `seconds` until some were measured.
+    """
 
     budget: Budget = Budget()
+    importance: Importance = Importance()
     adjudicate_after: int = Field(4, ge=1)
+    examples: int = Field(5, ge=0)
+    load: float = Field(2.0, ge=1)
+    seconds: float = Field(30.0, gt=0)
 
 
 class Rate(Part):
@@ -156,6 +189,14 @@ class Quarantine(Part):
 
     limit: Share = 0.5
     let_pass: tuple[date, ...] = ()
+
+
+class Retention(Part):
+    """For how many days `prune` keeps what can be rebuilt: as-of tables, reports, and the runs in Dagster's storage."""
+
+    as_of: Days = 90
+    reports: Days = 400
+    runs: Days = 180
 
 
 class Publish(Part):

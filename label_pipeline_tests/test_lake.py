@@ -94,7 +94,7 @@ def test_a_missing_day_says_what_to_run(lake: Lake) -> None:
     with pytest.raises(UserError) as caught:
         lake.read(ITEMS, D2)
     assert str(caught.value) == (
-        "project p: items of 2026-10-06 has not been computed. "
+        "project p: items of 2026-10-06 has not been computed, or was pruned. "
         "Run: label-pipeline nightly --project p --from 2026-10-06 --to 2026-10-06"
     )
 

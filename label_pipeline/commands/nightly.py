@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
@@ -15,12 +14,16 @@ from label_pipeline.clock import last_night, parse_day, today
 from label_pipeline.commands.home import dagster_home
 from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
-from label_pipeline.kept import kept_words
+from label_pipeline.kept import kept_words, last_table
 from label_pipeline.locks import alone
 from label_pipeline.project import Project, load_project, project_names
+from label_pipeline.renewal import renew
+from label_pipeline.retention import rebuilt_from
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from label_pipeline.orchestration.desk import Desk
 
 
 @dataclass(frozen=True)
@@ -78,17 +81,34 @@ def run_project(folder: DataFolder, project: Project, asked: Asked) -> int:
     if not asked.last and last < project.start:
         print(f"{project.project}: starts on {project.start}, there is nothing to run yet", file=sys.stderr)
         return OK
-    first = asked.first or min(first_missing(desk), last)
-    if first < project.start or last > newest:
-        raise UserError(
-            f"{first} to {last} is outside the project ({project.start} to {newest})",
-            where=project.project,
-            rule="start, end",
-        )
-    print(f"{project.project}: {first} to {last}", file=sys.stderr)
-    code = _execute(folder, project, first, last, pull=asked.pull)
+    with alone(folder, project.project, "label-pipeline nightly") as left:
+        if left:
+            print(f"{project.project}: removed {len(left)} leftovers of a killed run", file=sys.stderr)
+        first = asked.first or min(first_missing(desk), last)
+        if first < project.start or last > newest:
+            raise UserError(
+                f"{first} to {last} is outside the project ({project.start} to {newest})",
+                where=project.project,
+                rule="start, end",
+            )
+        if first == project.start and (words := renew(desk.lake, project)):
+            print(words, file=sys.stderr)
+        first = _with_what_it_rests_on(desk, first)
+        print(f"{project.project}: {first} to {last}", file=sys.stderr)
+        code = _execute(folder, project, first, last, pull=asked.pull)
     _say_where(folder, project, last)
     return code
+
+
+def _with_what_it_rests_on(desk: Desk, first: date) -> date:
+    """The day to begin at: earlier than `first` where the state of its eve was there and was pruned."""
+    eve = first - timedelta(days=1)
+    if first == desk.project.start or not desk.lake.has(last_table(desk.project), eve):
+        return first  # what was never computed is refused, not computed unasked
+    start = rebuilt_from(desk.lake, desk.project, first)
+    if start < first:
+        print(f"{desk.project.project}: what {first} rests on was pruned; it is made again", file=sys.stderr)
+    return start
 
 
 def _execute(folder: DataFolder, project: Project, first: date, last: date, *, pull: bool) -> int:
@@ -102,13 +122,9 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
 
     folder.dagster.mkdir(parents=True, exist_ok=True)
     job = build_definitions(folder).resolve_job_def(job_name(project.project))
-    with ExitStack() as held:
-        instance = held.enter_context(dg.DagsterInstance.from_config(str(dagster_home(folder))))
+    with dg.DagsterInstance.from_config(str(dagster_home(folder))) as instance:
         for run_id in require_idle(instance, project.project):
             print(f"{project.project}: cleared run {run_id[:8]}, whose process is gone", file=sys.stderr)
-        left = held.enter_context(alone(folder, project.project, "label-pipeline nightly"))
-        if left:
-            print(f"{project.project}: removed {len(left)} leftovers of a killed run", file=sys.stderr)
         result = job.execute_in_process(
             instance=instance,
             tags=range_tags(first, last) | host_tag() | (ASKED if pull else {}),

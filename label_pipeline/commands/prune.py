@@ -1,24 +1,111 @@
-"""`prune`: deletes what the project's policy no longer keeps. Today that is published versions."""
+"""`prune`: deletes what the project's policy no longer keeps: versions, old states, reports, and runs in Dagster's storage.
+
+Landing files, what was taken in from them, KPIs, gates and the audit log stay. All that goes can be made again.
+"""
 
 from __future__ import annotations
 
 import argparse
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from label_pipeline import audit
 from label_pipeline.cli import OK
 from label_pipeline.clock import now
 from label_pipeline.commands.columns import print_columns
+from label_pipeline.commands.home import home_of
 from label_pipeline.folders import DataFolder
+from label_pipeline.lake import Lake
+from label_pipeline.locks import alone
 from label_pipeline.project import Project, load_project
 from label_pipeline.publish.decisions import hold
 from label_pipeline.publish.prune import fates, remove
+from label_pipeline.retention import past_partitions, past_reports
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Delete, or with --dry-run only say what would go."""
     folder = DataFolder.choose(arguments.data)
-    _versions(folder, load_project(folder, arguments.project), dry_run=arguments.dry_run)
+    project = load_project(folder, arguments.project)
+    if arguments.dry_run:
+        _prune(folder, project, dry_run=True)
+    else:
+        with alone(folder, project.project, "label-pipeline prune"):
+            _prune(folder, project, dry_run=False)
     return OK
+
+
+def _prune(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
+    # What makes most room first: on a full disk the log of what else went could not be written.
+    _partitions(folder, project, dry_run=dry_run)
+    _reports(folder, project, dry_run=dry_run)
+    _runs(folder, project, dry_run=dry_run)
+    _versions(folder, project, dry_run=dry_run)
+
+
+def _partitions(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
+    lake = Lake(folder, project.project)
+    going = past_partitions(lake, project)
+    for past in [] if dry_run else going:
+        lake.forget(past.table, past.day)
+    size = f", {sum(past.bytes for past in going) / 1e6:.1f} MB" if going else ""
+    days = sorted({past.day for past in going})
+    span = f" of {len(days)} days, {days[0]} to {days[-1]}" if days else ""
+    reason = f"retention.as_of: {project.retention.as_of}d"
+    print(f"{len(going)} partitions of as-of tables{span} {_went(dry_run)}{size}.")
+    if going and not dry_run:
+        _note(folder, project, f"as-of tables {days[0]} to {days[-1]}", reason)
+
+
+def _reports(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
+    from label_pipeline.orchestration.report_index import write_indexes
+
+    going = past_reports(folder, Lake(folder, project.project), project)
+    for path in [] if dry_run else going:
+        path.unlink()
+    print(f"{len(going)} reports {_went(dry_run)}.")
+    if going and not dry_run:
+        write_indexes(folder, project.project)
+        words = f"reports {going[0].stem} to {going[-1].stem}"
+        _note(folder, project, words, f"retention.reports: {project.retention.reports}d")
+
+
+def _runs(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
+    """Runs that ended long ago, with their events and logs."""
+    import dagster as dg
+
+    home = home_of(folder)
+    if not (home / "dagster.yaml").is_file():
+        return
+    before = now() - timedelta(days=project.retention.runs)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        going = _ended(instance, project.project, dg.RunsFilter(created_before=before))
+        for run in [] if dry_run else going:
+            instance.compute_log_manager.delete_logs(prefix=[run.run_id])
+            instance.delete_run(run.run_id)
+            _delete_shard(instance, run.run_id)
+    print(f"{len(going)} runs in Dagster's storage {_went(dry_run)}.")
+
+
+def _ended(instance: dg.DagsterInstance, project: str, when: dg.RunsFilter) -> list[dg.DagsterRun]:
+    from label_pipeline.orchestration.running import projects_of
+
+    return [run for run in instance.get_runs(when) if run.is_finished and projects_of(run) == {project}]
+
+
+def _delete_shard(instance: dg.DagsterInstance, run_id: str) -> None:
+    """SQLite keeps a file a run, and leaves it there empty."""
+    from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
+
+    storage = instance.event_log_storage
+    if isinstance(storage, SqliteEventLogStorage):
+        shard = storage.path_for_shard(run_id)
+        for end in ("", "-wal", "-shm"):
+            Path(shard + end).unlink(missing_ok=True)
 
 
 def _versions(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
@@ -27,12 +114,19 @@ def _versions(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
     every = fates(published, keep=policy.keep, jobs=policy.jobs, held=held.version if held else None)
     going = [fate for fate in every if fate.goes]
     for fate in [] if dry_run else going:
-        audit.record(
-            folder, name, at=now(), actor=audit.person(), action="prune", subject=fate.version,
-            reason=f"publish.keep: {policy.keep}",
-        )  # fmt: skip
+        _note(folder, project, fate.version, f"publish.keep: {policy.keep}")
         remove(published, fate.version)
     if every:
         word = "would go" if dry_run else "gone"
         print_columns([("version", ""), *((f.version, word if f.goes else f"stays: {f.stays}") for f in every)])
-    print(f"{len(going)} of {len(every)} versions {'would go' if dry_run else 'went'}.")
+    print(f"{len(going)} of {len(every)} versions {_went(dry_run)}.")
+
+
+def _note(folder: DataFolder, project: Project, subject: str, reason: str) -> None:
+    audit.record(
+        folder, project.project, at=now(), actor=audit.person(), action="prune", subject=subject, reason=reason
+    )
+
+
+def _went(dry_run: bool) -> str:
+    return "would go" if dry_run else "went"

@@ -143,8 +143,7 @@ def _placed(desk: Desk, day: date) -> "pa.Table":
         desk.items(day),
         read(LABEL_ISSUES, day),
         read(GOLD_SET, day),
-        # A lake from before there was this table has none of its first day.
-        read(SPLITS, eve) if desk.lake.has(SPLITS, eve) else SPLITS.empty(),
+        read(SPLITS, eve) if day > desk.project.start else SPLITS.empty(),
         splits=_splits(desk),
         day=day,
         group=desk.project.publish.group,

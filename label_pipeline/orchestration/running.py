@@ -28,7 +28,10 @@ from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
+from label_pipeline.lake import Lake
 from label_pipeline.locks import HeldError, alone
+from label_pipeline.project import load_project
+from label_pipeline.renewal import renew
 
 HOST = "label_pipeline/host"
 ON = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -66,6 +69,8 @@ class _Alone(InProcessExecutor):
         with ExitStack() as held:
             for project in sorted(projects_of(run)):  # in one order, so that two runs never wait for each other
                 yield from self._wait(plan_context, project, held)
+                if words := _renewed(self._folder, project, run):
+                    yield dg.DagsterEvent.engine_event(plan_context, words)
             yield from super().execute(plan_context, execution_plan)
 
     def _wait(self, plan_context: PlanOrchestrationContext, project: str, held: ExitStack) -> Iterator[dg.DagsterEvent]:
@@ -81,6 +86,16 @@ class _Alone(InProcessExecutor):
                     time.sleep(WAIT_SECONDS)
             else:
                 return
+
+
+def _renewed(folder: DataFolder, project: str, run: dg.DagsterRun) -> str:
+    """Make way for a run of all days where other code wrote the lake; a run of some days is refused by its steps."""
+    try:
+        known = load_project(folder, project)
+    except UserError:
+        return ""  # the asset of a broken project file says so
+    whole = run.tags.get("dagster/asset_partition_range_start") == str(known.start)
+    return renew(Lake(folder, project), known) if whole else ""
 
 
 def projects_of(run: dg.DagsterRun) -> set[str]:

@@ -20,6 +20,8 @@ from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.running import executor_alone
 from label_pipeline.orchestration.table_assets import partitions
 from label_pipeline.pull import pulled_sources
+from label_pipeline.renewal import stale
+from label_pipeline.retention import rebuilt_from
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -47,11 +49,12 @@ def nightly_job(desk: Desk, assets: Sequence[dg.AssetsDefinition]) -> Unresolved
 
 
 def first_missing(desk: Desk) -> date:
-    """The first day of the project that was never computed to the end."""
-    done = set(desk.lake.days(last_table(desk.project)))
+    """The first day of the project that was never computed to the end; its start where other code wrote the lake."""
     day = desk.project.start
-    while day in done:
-        day += timedelta(days=1)
+    if not stale(desk.lake):
+        done = set(desk.lake.days(last_table(desk.project)))
+        while day in done:
+            day += timedelta(days=1)
     return day
 
 
@@ -103,7 +106,7 @@ def landing_sensor(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.SensorDe
             f"{d}/{f.name}/{f.path.stat().st_size}" for d in changed for f in project_files(desk.folder, project, d)
         )
         digest = hashlib.sha256(listing.encode()).hexdigest()[:16]
-        first = min(changed[0], first_missing(desk))
+        first = rebuilt_from(desk.lake, project, min(changed[0], first_missing(desk)))
         return dg.RunRequest(run_key=f"{project.project}-{last}-{digest}", tags=range_tags(first, last))
 
     return landing
