@@ -151,11 +151,9 @@ class SettledNumbers:
 
         An item of which nothing is known may be anything.
         """
-        from scipy.special import ndtr
-
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ends = np.array(STEPS) * self.tolerance / np.sqrt(self.fitted.variance_)[:, None]
-        below = np.concatenate([np.zeros((len(ends), 1)), ndtr(ends), np.ones((len(ends), 1))], axis=1)
+        ends = [self.fitted.values_ + step * self.tolerance for step in STEPS]
+        inner = [self.fitted.parts_.below(end) for end in ends]
+        below = np.stack([np.zeros(len(self.items)), *inner, np.ones(len(self.items))], axis=1)
         chance = np.diff(below, axis=1)
         known = np.isfinite(chance).all(axis=1) & consensus["label"].notna().to_numpy()
         return np.where(known[:, None], chance, 1.0 / (len(STEPS) + 1))

@@ -42,12 +42,18 @@ def mean_of_sets(together: MultiLabel, without: MultiLabel, weight: float) -> Mu
 
 
 def mean_of_numbers(together: NumberConsensus, without: NumberConsensus, weight: float) -> NumberConsensus:
-    """`together`, what is known of each value the mixture of both; an item with lesser votes only is left as it is."""
-    mean, both = copy(together), np.isfinite(without.values_)
-    value = np.where(both, _mean(together.values_, without.values_, weight), together.values_)
-    here, there = (fit.variance_ + (fit.values_ - value) ** 2 for fit in (together, without))
-    mean.values_ = value
-    mean.variance_ = np.where(both & np.isfinite(without.variance_), _mean(here, there, weight), together.variance_)
+    """`together`, what is known of each value the mixture of both; an item with lesser votes only is left as it is.
+
+    A value is the mean of both where they are one within their error, else the likelier one.
+    """
+    mean = copy(together)
+    mean.parts_ = together.parts_.mixed(without.parts_, weight)
+    middle = _mean(together.values_, without.values_, weight)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(together.values_ - without.values_) > np.sqrt(together.variance_ + without.variance_)
+    likelier = np.where(mean.parts_.known, mean.parts_.heaviest(), together.values_)
+    mean.values_ = np.where(apart | ~np.isfinite(middle), likelier, middle)
+    mean.variance_ = mean.parts_.variance_about(mean.values_)
     return mean
 
 

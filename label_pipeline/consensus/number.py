@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from label_pipeline.consensus.base import check_number
+from label_pipeline.consensus.number_modes import nothing, possible_values
 from label_pipeline.errors import UserError
 from label_pipeline.votes import BoolArray, FloatArray, Votes
 
@@ -28,13 +29,15 @@ class NumberConsensus:
     tell which of two answers is the slip, and b_j is t as well, of scale β, with m, τ, β fitted; σ_j² is pulled to the
     geometric mean of all by `strength` pseudo-answers. So neither one slip, nor one annotator who is far off, moves the
     others. Fitted by variational EM (the tails as a scale mixture: Lange, Little & Taylor 1989). The value of an item
-    is then the weighted mean of its answers less their biases, not drawn to m: where everybody says 2 it is 2. Only
-    differences between biases can be seen in answers: where most annotators agree, or gold says, there is no bias.
+    is then the weighted mean of its answers less their biases, not drawn to m: where everybody says 2 it is 2. Where
+    answers leave several values possible it is the likeliest, and no surer than that. Only differences between biases
+    can be seen in answers: where most annotators agree, or gold says, there is no bias.
 
-    Fitted: `values_` (n_items,), NaN where nothing is known; `variance_` (n_items,) of their error, 0 for gold, NaN for
-    items without an answer, and everywhere where no two answers of an item could be compared; `bias_`, `bias_error_`,
-    `spread_` (σ_j), all (n_annotators,), the latter two NaN where nothing was compared; `prior_spread_`, τ; `weight_`
-    (n,), what each answer weighed beside a usual one; `diagnostics_`.
+    Fitted: `values_` (n_items,), NaN where nothing is known; `parts_`, where each may lie (`number_modes`); `variance_`
+    (n_items,) of their error, 0 for gold, NaN for items without an answer, and everywhere where no two answers of an
+    item could be compared; `bias_`, `bias_error_`, `spread_` (σ_j), all (n_annotators,), the latter two NaN where
+    nothing was compared; `prior_spread_`, τ; `weight_` (n,), what each answer weighed beside a usual one;
+    `diagnostics_`.
     """
 
     tail: float = 4.0
@@ -56,6 +59,7 @@ class NumberConsensus:
         known = np.isfinite(truth)
         annotated = votes.per_item > 0
         self.values_ = np.where(known, truth, _medians(votes, given))
+        self.parts_ = nothing(votes.n_items).told(truth)
         self.variance_ = np.where(known, 0.0, np.nan)
         self.bias_, self.bias_error_ = np.zeros(votes.n_annotators), np.full(votes.n_annotators, np.nan)
         self.spread_ = np.full(votes.n_annotators, np.nan)
@@ -119,13 +123,11 @@ class NumberConsensus:
             if float(np.abs(mu - before)[here].max()) < self.tol:
                 break
             before = mu.copy()
-        precision = weight / sigma2[who]
-        total = np.where(annotated, _sums(item, precision, votes.n_items), np.nan)
-        self.values_ = centre + unit * _sums(item, precision * (y - bias[who]), votes.n_items) / total
-        self.values_[known] = truth[known]
-        # A long tail tells less of where its middle is than its mean weight of one suggests: Fisher's information of t.
-        informed = _sums(item, weight / sigma2[who], votes.n_items) * (self.tail + 1.0) / (self.tail + 3.0)
-        self.variance_ = np.where(known, 0.0, unit**2 / np.where(annotated, informed, np.nan))
+        scale = np.sqrt(sigma2 + 1.0 / bias_precision)
+        found = possible_values(votes, y - bias[who], scale, tail=self.tail, prior=(centre_mu, tau2))
+        self.parts_ = found.scaled(unit, centre).told(truth)
+        self.values_ = self.parts_.heaviest()
+        self.variance_ = self.parts_.variance_about(self.values_)
         self.bias_, self.bias_error_ = unit * bias, unit / np.sqrt(bias_precision)
         self.spread_ = unit * np.sqrt(sigma2)
         self.prior_spread_ = unit * float(np.sqrt(tau2))
@@ -134,16 +136,12 @@ class NumberConsensus:
 
     def within(self, tolerance: float) -> FloatArray:
         """The chance that each value is off by at most `tolerance`, (n_items,); NaN where nothing tells."""
-        from scipy.special import ndtr
-
-        with np.errstate(divide="ignore", invalid="ignore"):
-            chance = 2.0 * ndtr(tolerance / np.sqrt(self.variance_)) - 1.0
-        return np.where(self.variance_ == 0.0, 1.0, chance)
+        return self.parts_.below(self.values_ + tolerance) - self.parts_.below(self.values_ - tolerance)
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """The ends of each value's 95% interval, (n_items,) each; NaN where nothing tells."""
-        half = 1.959963984540054 * np.sqrt(self.variance_)
-        return self.values_ - half, self.values_ + half
+        low, high = self.parts_.quantile(0.025), self.parts_.quantile(0.975)
+        return np.fmin(low, self.values_), np.fmax(high, self.values_)
 
     def answers_within(self, tolerance: float) -> FloatArray:
         """The chance that an answer of each annotator is off by at most `tolerance`, (n_annotators,)."""

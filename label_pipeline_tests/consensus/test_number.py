@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from label_pipeline.consensus.number import NumberConsensus
+from label_pipeline.consensus.number_modes import Parts
 from label_pipeline.errors import UserError
 from label_pipeline.settle_numbers import values_of
 from label_pipeline.votes import FloatArray, Votes
@@ -132,3 +133,45 @@ def test_bad_input() -> None:
         NumberConsensus().fit(votes, np.array([1.0, 2.0]), gold=np.array([np.inf]))
     with pytest.raises(UserError, match="tail"):
         NumberConsensus(tail=0.0).fit(votes, np.array([1.0, 2.0]))
+
+
+def test_no_surer_than_the_answers() -> None:
+    """Loss: four people say 0, 20, 40 and 60 of one item, and one of them is believed without a doubt."""
+    rows = [(f"i{k:02d}", who, 3.0 * k + 0.3 * (-1) ** (k + j)) for k in range(20) for j, who in enumerate("abcd")]
+    agreed = fit(votes_of(*rows))
+    astray = fit(votes_of(*rows, *(("odd", who, 20.0 * j) for j, who in enumerate("abcd"))))
+    assert agreed.within(1.0).min() > 0.95
+    assert astray.within(1.0)[-1] < 0.8
+    low, high = (bounds[-1] for bounds in astray.bounds())
+    assert high - low > 15.0
+    # Three against one leave little doubt.
+    most = fit(votes_of(*rows, *(("odd", who, 60.0 if who == "d" else 20.0) for who in "abcd")))
+    assert most.values_[-1] == pytest.approx(20.0, abs=0.3)
+    assert most.within(1.0)[-1] > 0.9
+
+
+def test_parts_by_hand() -> None:
+    """Loss: a mixture whose chances do not add up makes confidences of more than one."""
+    parts = Parts(
+        np.array([0, 0, 2]), np.array([0.0, 10.0, 5.0]), np.array([1.0, 1.0, 0.0]), np.array([0.7, 0.3, 1]), 3
+    )
+    assert parts.heaviest().tolist()[::2] == [0.0, 5.0]
+    assert parts.below(np.array([5.0, 0.0, 4.9])) == pytest.approx([0.7, np.nan, 0.0], nan_ok=True)
+    assert parts.below(np.array([20.0, 0.0, 5.0])) == pytest.approx([1.0, np.nan, 1.0], nan_ok=True)
+    assert parts.variance_about(np.zeros(3))[0] == pytest.approx(0.7 + 0.3 * 101)
+    assert parts.quantile(0.35) == pytest.approx([0.0, np.nan, 5.0], nan_ok=True, abs=1e-6)
+    told = parts.told(np.array([3.0, np.nan, np.nan]))
+    assert told.heaviest()[0] == 3.0
+    assert told.variance_about(told.heaviest())[0] == 0.0
+    mixed = parts.mixed(told, 0.25)
+    assert mixed.below(np.array([2.0, 0.0, 0.0]))[0] == pytest.approx(0.25 * 0.7, abs=0.02)
+
+
+def test_many_answers_on_one_item() -> None:
+    """Loss: an item with thousands of answers compares each with each."""
+    rng = np.random.default_rng(0)
+    rows = [("big", f"a{k:04d}", float(v)) for k, v in enumerate(rng.normal(7, 1, 3000))]
+    found = fit(votes_of(*rows, ("i2", "a0000", 3.0), ("i2", "a0001", 3.5)))
+    assert found.values_[0] == pytest.approx(7.0, abs=0.1)
+    low, high = (bounds[0] for bounds in found.bounds())
+    assert high - low < 0.2
