@@ -3,7 +3,7 @@
 A small simulated project is run undisturbed once. Then, again and again, a real process runs the same nights and is
 killed with SIGKILL: before a change it makes to a file of the data folder (a file opened to write, renamed or removed,
 a folder made), and after random times. The nights are run again, and everything a reader can see must be what it is
-without the kill, byte for byte: lake, versions, LATEST, reports, and all rows of the mart. Exit code 1 where it is not.
+without the kill, byte for byte: lake, versions, LATEST, reports, the audit log, and all rows of the mart. Exit code 1 where it is not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree")
 FIRST, DAYS = "2026-10-05", ("2026-10-05", "2026-10-06", "2026-10-07")
-SEEN = ("lake", "published", "reports")
+SEEN = ("lake", "published", "reports", "audit")
 DAGSTER = "dagster"  # Dagster's own storage: SQLite keeps itself whole
 
 
@@ -106,6 +106,17 @@ def _ours(place: Path, data: Path) -> bool:
     return place.is_relative_to(data) and not place.is_relative_to(data / DAGSTER)
 
 
+def answers(data: Path) -> tuple[int, int]:
+    """How many answers the account of landing says were accepted, and how many different ones the lake holds."""
+    import duckdb
+
+    with duckdb.connect() as con:
+        lake = f"{data}/lake/%s/*/*/*.parquet"
+        (accepted,) = con.execute("SELECT sum(accepted) FROM read_parquet(?)", [lake % "landings"]).fetchall()[0]
+        held = con.execute("SELECT count(DISTINCT event_id) FROM read_parquet(?)", [lake % "annotation_events"])
+        return int(accepted), int(held.fetchall()[0][0])
+
+
 def seen(data: Path) -> dict[str, str]:
     """Everything a reader can see: the checksum of each file, and of each table of the marts."""
     import duckdb
@@ -142,6 +153,8 @@ class Campaign:
         assert self.code in (0, 1), (self.place / "log").read_text()
         self.changes = int(count.read_text())
         self.undisturbed = seen(data)
+        self.accepted, held = answers(data)
+        assert self.accepted == held
 
     def _fresh(self) -> Path:
         data = self.place / "data"
@@ -163,6 +176,8 @@ class Campaign:
         code = ended(child(lambda: nightly(self.nights.call(data), data, 0, None), self.place / "log"))
         if code != self.code:
             return f"run again it ended with {code}: {_last_words(self.place / 'log')}"
+        if answers(data) != (self.accepted, self.accepted):
+            return f"answers lost or doubled: {answers(data)} of {self.accepted}"
         now = seen(data)
         astray = sorted(name for name in {*now, *self.undisturbed} if now.get(name) != self.undisturbed.get(name))
         return f"{len(astray)} differ, the first: {astray[0]}" if astray else ""

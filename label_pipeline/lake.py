@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,10 +31,11 @@ COLUMNS = "_columns.json"
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """One project's partitions."""
+    """One project's partitions. `before_write` is called right before each write, and may refuse it."""
 
     folder: DataFolder
     project: str
+    before_write: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
     def _root(self, table: Table) -> Path:
         return self.folder.lake / table.name / f"project={self.project}"
@@ -48,6 +49,7 @@ class Lake:
         import pyarrow.parquet as pq
 
         stored = table.conform(rows)
+        self.before_write()
         if not self._told(table):
             write_text(self._root(table) / COLUMNS, json.dumps({"columns": columns_of(table), "format": FORMAT}) + "\n")
         self.require_ours(table)
@@ -114,7 +116,7 @@ class Lake:
         told = self._told(table)
         if told and told["format"] > FORMAT:
             raise UserError(
-                f"{table.name} was written by a newer label-pipeline (format {told['format']}, this one reads {FORMAT})",
+                f"{table.name} was written by a newer label-pipeline: format {told['format']}, this one reads {FORMAT}",
                 where=f"project {self.project}",
                 do="Update label-pipeline.",
             )

@@ -147,9 +147,11 @@ def _explain(events: Sequence[dg.DagsterEvent]) -> int:
             code = max(code, FAULT)
             continue
         kind = str(told.metadata["kind"].value) if "kind" in told.metadata else "input"
-        if told.description not in said:  # a full disk stops every asset that does not wait for another
+        # A full disk stops every asset that does not wait for another: it is told once.
+        about = kind if kind == "machine" else told.description
+        if about not in said:
             print(f"label-pipeline: {told.description}", file=sys.stderr)
-        said.add(told.description)
+        said.add(about)
         code = max(code, {"gate": STOPPED, "input": BAD_INPUT}.get(kind, FAULT))
     return code or FAULT
 

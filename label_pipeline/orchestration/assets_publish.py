@@ -30,7 +30,7 @@ from label_pipeline.orchestration import assets_guidelines
 from label_pipeline.orchestration.assets_kpis import FAMILIES
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.held import drawn_items
-from label_pipeline.orchestration.outcome import measured, require_there, told_as_failure
+from label_pipeline.orchestration.outcome import measured, told_as_failure
 from label_pipeline.orchestration.report_data import report_data, verdict_of
 from label_pipeline.orchestration.table_assets import (
     Check,
@@ -289,7 +289,7 @@ def last_day_asset(
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         with told_as_failure(desk), measured() as took:
-            require_there(desk)
+            desk.require_there()
             metadata = make(desk, days_of(context))
         context.log.info("%s: %s", project.project, name)
         return dg.MaterializeResult(metadata=metadata | took)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from label_pipeline.clock import days
 from label_pipeline.contracts.rules import broken_contract
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, GOLD_SET, ITEMS, LANDINGS, Table
-from label_pipeline.errors import UserError
+from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.gold.life import in_force
 from label_pipeline.ingest.flood import flooded_days
@@ -42,7 +43,7 @@ class Desk:
     @cached_property
     def lake(self) -> Lake:
         """The project's partitions."""
-        return Lake(self.folder, self.project.project)
+        return Lake(self.folder, self.project.project, self.require_there)
 
     @cached_property
     def secret(self) -> bytes:
@@ -172,6 +173,28 @@ class Desk:
                 do=f"See: label-pipeline quarantine {self.project.project} --day {flooded[0]}. "
                 "Mend the project file and replay, or list the day in quarantine.let_pass.",
             )
+
+    def gone(self) -> MachineError | None:
+        """What there is to say where the project's file, which was there when the run began, is gone."""
+        place = self.folder.project_file(self.project.project)
+        with suppress(OSError):
+            if place.is_file():
+                return None
+        return MachineError(
+            "the data folder, or the project in it, is gone",
+            where=str(self.folder.root),
+            rule=f"{place.name} was there when the run began",
+            do="Is its disk still mounted? Then run the same again: what was computed stays.",
+        )
+
+    def require_there(self) -> None:
+        """Refuse to write below a lost mount: there is another disk, where nobody looks.
+
+        Raises:
+            MachineError: the data folder is gone.
+        """
+        if gone := self.gone():
+            raise gone
 
     def store(self, table: Table, day: date, rows: Any, part: str = "part") -> pa.Table:
         """Check a table against its contract and write the partition.

@@ -37,32 +37,7 @@ def told_as_failure(desk: Desk) -> Iterator[None]:
 
 def _mendable(desk: Desk, error: Exception) -> UserError | None:
     # First of all: on a disk that is gone everything fails somehow, and none of it is the reason.
-    return _gone(desk) or (error if isinstance(error, UserError) else refused(error))
-
-
-def require_there(desk: Desk) -> None:
-    """Refuse to write where the data folder is gone: below a lost mount there is another disk, where nobody looks.
-
-    Raises:
-        MachineError: the project file is not there any more.
-    """
-    if gone := _gone(desk):
-        raise gone
-
-
-def _gone(desk: Desk) -> MachineError | None:
-    place = desk.folder.project_file(desk.project.project)
-    try:
-        if place.is_file():
-            return None
-    except OSError:
-        pass
-    return MachineError(
-        "the data folder, or the project in it, is gone",
-        where=str(desk.folder.root),
-        rule=f"{place.name} was there when the run began",
-        do="Is its disk still mounted? Then run the same again: what was computed stays.",
-    )
+    return desk.gone() or (error if isinstance(error, UserError) else refused(error))
 
 
 @contextmanager

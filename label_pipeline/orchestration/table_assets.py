@@ -14,7 +14,7 @@ import dagster as dg
 from label_pipeline.clock import days
 from label_pipeline.contracts.tables import Table
 from label_pipeline.orchestration.desk import ContractError, Desk
-from label_pipeline.orchestration.outcome import measured, require_there, told_as_failure
+from label_pipeline.orchestration.outcome import measured, told_as_failure
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _run(
         try:
             with told_as_failure(desk), measured() as spent:
                 made = compute(desk, day)
-                stored = {o.name: _store(desk, o, day, made.rows[o.name]) for o in outputs}
+                stored = {o.name: desk.store(o.table, day, made.rows[o.name], o.part) for o in outputs}
         except ContractError as broken:
             broken_key = next(asset_key(project, o.name) for o in outputs if o.table.name == broken.table)
             yield dg.AssetCheckResult(
@@ -178,11 +178,6 @@ def _run(
                 *(_check_result(key, name, outcome[name], checks) for name in own),
             ],
         )
-
-
-def _store(desk: Desk, output: Output, day: date, rows: Any) -> Any:
-    require_there(desk)
-    return desk.store(output.table, day, rows, output.part)
 
 
 def _check_result(key: dg.AssetKey, name: str, check: Check, specs: Sequence[CheckSpec]) -> dg.AssetCheckResult:
