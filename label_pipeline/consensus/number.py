@@ -27,7 +27,7 @@ class NumberConsensus:
     σ_j: the Gaussian annotators of Raykar et al. 2010 (Learning From Crowds, JMLR 11, section 5) with the tails that
     typing mistakes have, so that `100` for `10` loses its weight instead of drawing the mean. μ_i ~ N(m, τ²) helps to
     tell which of two answers is the slip, and b_j is t as well, of scale β, with m, τ, β fitted; σ_j² is pulled to the
-    geometric mean of all by `strength` pseudo-answers. So neither one slip, nor one annotator who is far off, moves the
+    median of all by `strength` pseudo-answers. So neither one slip, nor one annotator who is far off, moves the
     others. Fitted by variational EM (the tails as a scale mixture: Lange, Little & Taylor 1989). The value of an item
     is then the weighted mean of its answers less their biases, not drawn to m: where everybody says 2 it is 2. Where
     answers leave several values possible it is the likeliest, and no surer than that. Only differences between biases
@@ -115,8 +115,8 @@ class NumberConsensus:
             n_told = _sums(who, pairs.astype(np.float64), votes.n_annotators)
             squares = _sums(who, told * square, votes.n_annotators)
             sigma2 = np.maximum((self.strength * pool + squares) / (self.strength + n_told), max(floor, 1e-12))
-            # The mean of logarithms, as one annotator who guesses would else make everybody look as if he did.
-            pool = float(np.exp(np.average(np.log(sigma2), weights=n_told)))
+            # The median, as an annotator who guesses would else make everybody look as if he did.
+            pool = float(np.median(sigma2[n_told > 0]))
             here = annotated | known
             centre_mu = float(mu[here].mean())
             tau2 = max(float(((mu[here] - centre_mu) ** 2 + variance[here]).mean()), 1e-9)
