@@ -80,7 +80,10 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
 
 
 def _items(con: Any, project: Project) -> pa.Table:
-    """New versions of items: a payload not seen before; an empty payload only for an item not known at all."""
+    """New versions of items: a payload not seen before; an empty payload only for an item not known at all.
+
+    An item that only answers which nobody asked for name is none.
+    """
     arrived = project.items.arrived_at
     when = time_sql(f"(payload ->> {json_key(arrived)})") if arrived else "NULL::TIMESTAMPTZ"
     con.execute(f"SET TimeZone = {literal(project.timezone)}")
@@ -88,7 +91,10 @@ def _items(con: Any, project: Project) -> pa.Table:
         f"""
         WITH named AS (
             SELECT {item_sql(project, "item_id")} AS id, payload, landed_file, landed_row FROM seen_items
-            WHERE id IS NOT NULL AND NOT contains(id, chr(0))
+            WHERE id IS NOT NULL AND NOT contains(id, chr(0)) AND (
+                (landed_file, id) NOT IN (SELECT (landed_file, raw ->> 'item_id') FROM quarantine
+                                          WHERE rule = 'item_not_sent')
+                OR id IN (SELECT item_id FROM known_items))
         ), several AS (
             SELECT id FROM named GROUP BY id HAVING count(*) > 1
         ), whole AS (

@@ -54,6 +54,7 @@ def test_answers_for_items_never_sent(tmp_path: Path) -> None:
         (6, "item_not_sent"),
         (7, "item_missing"),
     ]
+    assert "free" not in night(made, answers).items["item_id"].to_pylist()  # or it would be sent tomorrow
     later = house(tmp_path, "batches: {require_from: 2026-10-06}")
     assert broken(night(later, answers)) == [(7, "item_missing")]
     nothing = House(tmp_path / "other", SOURCE, more="batches: {require_from: 2026-10-05}")
