@@ -19,7 +19,8 @@ SEEN = whole_night()[1]
 def queue(items=("a", "b", "c"), values=(0.5, 0.5, 0.2), within=(True, True, False)):
     n = len(items)
     return table(
-        "relabel_queue", rank=range(1, n + 1), item_id=items, value=values, reason=["why"] * n,
+        "relabel_queue", rank=range(1, n + 1), item_id=items, value=values, gain=values, reason=["why"] * n,
+        ask_annotators=[[]] * n,
         route=["annotator"] * n, within_budget=within, exclude_annotators=[[]] * n,
     )  # fmt: skip
 
