@@ -20,6 +20,7 @@ from label_pipeline.orchestration import (
     assets_predictions,
     assets_publish,
     assets_pull,
+    standing_checks,
 )
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.progress import progress_logger
@@ -36,9 +37,14 @@ def build_definitions(folder: DataFolder) -> dg.Definitions:
     parts = [_Project.of(folder, name) for name in project_names(folder)]
     return dg.Definitions(
         assets=[asset for part in parts for asset in part.assets],
+        asset_checks=[check for part in parts for desk, _ in part.running for check in standing_checks.build(desk)],
         jobs=[job for part in parts for job in part.jobs],
         schedules=[nightly_schedule(desk, job) for part in parts for desk, job in part.running],
-        sensors=[killed_runs, *(landing_sensor(desk, job) for part in parts for desk, job in part.running)],
+        sensors=[
+            killed_runs,
+            *(landing_sensor(desk, job) for part in parts for desk, job in part.running),
+            *(standing_checks.sensor(desk) for part in parts for desk, _ in part.running),
+        ],
         executor=executor_alone(folder),
         loggers={"console": progress_logger},
     )

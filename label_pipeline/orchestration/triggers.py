@@ -18,6 +18,7 @@ from label_pipeline.landing import landed_days, project_files
 from label_pipeline.orchestration.assets_pull import ASKED
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.running import executor_alone
+from label_pipeline.orchestration.standing_checks import check_keys
 from label_pipeline.orchestration.table_assets import partitions
 from label_pipeline.pull import pulled_sources
 from label_pipeline.renewal import stale
@@ -40,7 +41,8 @@ def nightly_job(desk: Desk, assets: Sequence[dg.AssetsDefinition]) -> Unresolved
     """All assets of a project in one run, one after another in one process."""
     return dg.define_asset_job(
         job_name(desk.project.project),
-        selection=dg.AssetSelection.assets(*(key for asset in assets for key in asset.keys)),
+        selection=dg.AssetSelection.assets(*(key for asset in assets for key in asset.keys))
+        - dg.AssetSelection.checks(*check_keys(desk)),
         partitions_def=partitions(desk),
         executor_def=executor_alone(desk.folder),
         description=f"The night of project {desk.project.project}: landing to published.",

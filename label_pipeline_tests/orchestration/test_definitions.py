@@ -14,6 +14,7 @@ from label_pipeline.orchestration.build import build_definitions
 from label_pipeline_tests.orchestration.runs import pets, write
 
 ONLY_NUMBERS = {"consensus_numbers"}
+ONLY_CLASSES = {name for name in TABLES if name.startswith("guideline_")}
 TABLE_ASSETS = (
     (set(TABLES) - {"kpis", "gates"} - ONLY_NUMBERS) | {f"kpis_{family}" for family in FAMILIES} | {"candidate"}
 )
@@ -55,18 +56,18 @@ def test_everything_loads(definitions: dg.Definitions) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "more"),
+    ("labels", "expected"),
     [
-        ("type: ordinal, classes: [low, high]", set()),
-        ("type: multi_label, classes: [a, b]", set()),
-        ("type: number, tolerance: 0.5", ONLY_NUMBERS),
+        ("type: ordinal, classes: [low, high]", ASSETS),
+        ("type: multi_label, classes: [a, b]", ASSETS - ONLY_CLASSES),
+        ("type: number, tolerance: 0.5", ASSETS - ONLY_CLASSES | ONLY_NUMBERS),
     ],
 )
-def test_every_type_with_a_consensus_has_the_same_graph(folder: DataFolder, labels: str, more: set[str]) -> None:
+def test_every_type_with_a_consensus_has_one_graph(folder: DataFolder, labels: str, expected: set[str]) -> None:
     """Loss: a project of ratings, sets or numbers that has no queue, no figures or no training set."""
     text = f"project: one\nstart: 2026-10-05\nlabels: {{{labels}}}\nsources: {{s: {{format: csv}}}}\n"
     write(folder.project_file("one"), text)
-    assert set(specs(build_definitions(folder), "one")) == ASSETS | more
+    assert set(specs(build_definitions(folder), "one")) == expected
 
 
 def test_a_folder_without_projects_loads(folder: DataFolder) -> None:
@@ -85,7 +86,7 @@ def test_what_dagster_loads_is_the_data_folder(folder: DataFolder, monkeypatch: 
 def test_assets_are_grouped_owned_and_described(definitions: dg.Definitions) -> None:
     """Loss: a graph of thirty assets without groups, owners and meaning is one nobody on call can read."""
     found = specs(definitions, "pets")
-    assert {spec.group_name for spec in found.values()} == {"intake", "labels", "loop", "kpis", "publish"}
+    assert {spec.group_name for spec in found.values()} == {"intake", "labels", "loop", "guidelines", "kpis", "publish"}
     assert {tuple(spec.owners) for spec in found.values()} == {("team:labels",)}
     assert all(spec.description for spec in found.values())
 
@@ -116,7 +117,7 @@ def test_a_backfill_is_one_run_in_one_process(definitions: dg.Definitions) -> No
         node = graph.get(key)
         assert node.backfill_policy == dg.BackfillPolicy.single_run()
         assert node.pools == {"project_pets"}
-    assert definitions.resolve_job_def("nightly__pets").executor_def is dg.in_process_executor
+    assert definitions.resolve_job_def("nightly__pets").executor_def.name == "alone_in_process"
 
 
 def test_days_end_in_the_project_timezone(definitions: dg.Definitions) -> None:
@@ -146,6 +147,7 @@ def test_schedule_and_sensor_run_by_themselves(definitions: dg.Definitions) -> N
     assert repository.schedule_defs[0].default_status == dg.DefaultScheduleStatus.RUNNING
     assert {s.name: s.default_status for s in repository.sensor_defs} == {
         "nightly__pets__landing": dg.DefaultSensorStatus.RUNNING,
+        "standing__pets": dg.DefaultSensorStatus.RUNNING,
         "killed_runs": dg.DefaultSensorStatus.RUNNING,
     }
 

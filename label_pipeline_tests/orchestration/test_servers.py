@@ -102,6 +102,7 @@ def test_the_ui_shows_the_project_and_its_triggers_running(servers: Servers) -> 
         ("nightly__sample__schedule", "Europe/Berlin", "RUNNING")
     ]
     assert {s["name"]: s["sensorState"]["status"] for s in found["sensors"]} == {
+        "standing__sample": "RUNNING",
         "killed_runs": "RUNNING",
         SENSOR: "RUNNING",
     }
