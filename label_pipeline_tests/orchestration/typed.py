@@ -1,4 +1,7 @@
-"""Two small projects whose labels are sets of classes, and numbers, each with three landed days."""
+"""Two small projects whose labels are sets of classes, and numbers, each with three landed days.
+
+On item `DISPUTED` everybody says something else: two people two classes, and four people lengths that lie 20 apart.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ DAYS = [date(2026, 10, d) for d in (5, 6, 7)]
 CLASSES = ("cat", "dog", "bird")
 PEOPLE = ("ann", "bob", "cem", "dia")
 A_DAY = 12
+DISPUTED = 13
 TAGS = """\
 project: tags
 start: 2026-10-05
@@ -22,7 +26,7 @@ items: {fields: [place], slices: [place]}
 sources: {crowd: {format: csv, annotated_at: at, duration_s: took}}
 people: {roster: people.csv}
 gold: {seeds: gold/*.csv}
-consensus: {accept_at: 0.6}
+consensus: {accept_at: 0.95}
 kpis:
   label_accuracy: {at_least: 0.5, otherwise: block}
 publish: {splits: {train: 0.6, validation: 0.4}}
@@ -52,6 +56,8 @@ def tags(folder: DataFolder) -> DataFolder:
 
     def answer(who: str, k: int) -> str:
         chosen = set(true_set(k))
+        if k == DISPUTED and who in PEOPLE:
+            return ("cat", "dog", "", "")[PEOPLE.index(who)]
         if who == "bot":
             chosen = {"cat"}
         elif who == "dia":
@@ -69,6 +75,8 @@ def lengths(folder: DataFolder) -> DataFolder:
 
     def answer(who: str, k: int) -> str:
         value = true_length(k) + rng.normal() * {"ann": 0.3, "bob": 1.0, "cem": 1.0, "dia": 0.5}.get(who, 0.0)
+        if k == DISPUTED and who in PEOPLE:
+            return f"{20 * PEOPLE.index(who)}"
         if who == "dia":
             value += 4.0
         if who == "bob" and k % 11 == 4:
@@ -88,9 +96,11 @@ def _project(
     for day, start in zip(DAYS, range(0, len(DAYS) * A_DAY, A_DAY), strict=True):
         rows = ["item_id,annotator_id,label,at,took,place"]
         for k in range(start, start + A_DAY):
+            said = [(place, who, answer(who, k)) for place, who in enumerate((*PEOPLE, "bot"))]
             rows += [
-                f"i{k:02d},{who},{answer(who, k)},{day}T10:{k:02d}:0{place},{5 + place},{'in' if k % 2 else 'out'}"
-                for place, who in enumerate((*PEOPLE, "bot"))
+                f"i{k:02d},{who},{label},{day}T10:{k:02d}:0{place},{5 + place},{'in' if k % 2 else 'out'}"
+                for place, who, label in said
+                if label
             ]
         if start:
             rows.append(f"i{start:02d},judge,{answer('judge', start)},{day}T12:00:00,9,out")
