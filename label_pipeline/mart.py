@@ -32,6 +32,7 @@ from label_pipeline.contracts.tables import (
     LABEL_ISSUES,
     LANDINGS,
     QUARANTINE,
+    RELABEL_OUTCOMES,
     RELABEL_QUEUE,
     SPLITS,
     Table,
@@ -61,7 +62,7 @@ NEWEST = (
     GUIDELINE_EXAMPLES,
     SPLITS,
 )
-EVERY_DAY = (KPIS, GATES, LANDINGS, QUARANTINE)
+EVERY_DAY = (KPIS, GATES, LANDINGS, QUARANTINE, RELABEL_OUTCOMES)
 
 
 def build_mart(

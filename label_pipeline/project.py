@@ -236,6 +236,7 @@ class Project(Part):
         self._check_sources()
         self._check_uses()
         self._check_gold()
+        self._check_queue()
         if self.publish.group and self.publish.group not in self.items.fields:
             raise wrong(
                 f"'{self.publish.group}' is used but not among items.fields. "
@@ -288,15 +289,15 @@ class Project(Part):
     def _check_queue(self) -> None:
         """What the queue weighs by is there, and money is spent only at a known price."""
         weighs = self.queue.importance
-        named = [
-            (("classes",), weighs.classes, self.labels.classes, "is no class"),
-            (("slices",), weighs.slices, self.items.slices, "is not among items.slices"),
-            (("field",), [weighs.field] if weighs.field else [], self.items.fields, "is not among items.fields"),
+        named: list[tuple[str, tuple[str, ...], tuple[str, ...], str]] = [
+            ("classes", tuple(weighs.classes), self.labels.classes, "is no class"),
+            ("slices", tuple(weighs.slices), self.items.slices, "is not among items.slices"),
+            ("field", (weighs.field,) if weighs.field else (), self.items.fields, "is not among items.fields"),
         ]
         for at, names, known, words in named:
             for name in names:
                 if name not in known:
-                    raise wrong(f"'{name}' {words}. {nearest(name, known)}", "queue", "importance", *at)
+                    raise wrong(f"'{name}' {words}. {nearest(name, known)}", "queue", "importance", at)
         if self.queue.budget.has_money and not self.costs:
             raise wrong("money can be budgeted only where 'costs' says what answers cost", "queue", "budget")
 

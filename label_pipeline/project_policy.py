@@ -127,7 +127,7 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class Importance(Part):
-    """What counts for more than 1: wrong labels by true class, items by slice (`product=books`), a number of the item."""
+    """What counts for more or less than 1: wrong labels by true class, items by slice, a number that the item has."""
 
     classes: dict[str, Weight] = Field({})
     slices: dict[str, dict[str, Weight]] = Field({})

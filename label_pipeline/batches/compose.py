@@ -84,6 +84,7 @@ def compose(
     budget: int | None = None,
     asks: pd.DataFrame | None = None,
     held: Mapping[str, str] | None = None,
+    limits: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """Tonight's batches, a frame of `batches`: one for annotators, one for adjudicators; what nobody can do is none.
 
@@ -92,6 +93,7 @@ def compose(
     often somebody may have seen a gold item (`returned.exposure`), and `out` are the items that are out. `annotators`
     and `adjudicators` are who may be asked; None where that is not known. `budget` is how many answers both batches
     together may ask for, gold checks included; one for each row for them within the queue's budget when it is None.
+    `limits` is how many each of them may ask for at most, by route, where a route has a limit of its own.
     `asks` is a frame of gold_asks, what adjudicators are asked because of gold; `held` from `gold.holdout.held_out`.
 
     An item that is out is not sent again, gold is never sent as new or to label again, and no annotator is sent
@@ -111,8 +113,10 @@ def compose(
     about_gold = _asks(asks, n_annotations, out, policy)
     known = {row.item_id for row in about_gold}
     hard = [row for row in free if row.route == "adjudicator" and row.item_id not in known]
-    experts = _for_adjudicators(about_gold, hard, policy, adjudicators, budget)
+    limits = limits or {}
+    experts = _for_adjudicators(about_gold, hard, policy, adjudicators, min(budget, limits.get("adjudicator", budget)))
     budget -= len(experts)
+    budget = min(budget, limits.get("annotator", budget))
     unfit = {*out, *(held or {}), *(row.item_id for row in experts)}
     hidden = _unseen_gold(role, exposure, unfit, policy, seed)
     reserved = policy.gold_share if hidden else 0.0

@@ -35,6 +35,7 @@ from label_pipeline.contracts.tables_loop import (
     GOLD_PLAN,
     GOLD_SCORES,
     GOLD_SET,
+    RELABEL_OUTCOMES,
     RELABEL_QUEUE,
 )
 from label_pipeline.contracts.tables_night import GATES, KPIS, SPLITS
@@ -54,6 +55,7 @@ TABLES: dict[str, Table] = {
         ANNOTATOR_QUALITY,
         LABEL_ISSUES,
         RELABEL_QUEUE,
+        RELABEL_OUTCOMES,
         BATCHES,
         DISPATCHES,
         GOLD_SET,
@@ -98,6 +100,7 @@ __all__ = [
     "LANDINGS",
     "PREDICTIONS",
     "QUARANTINE",
+    "RELABEL_OUTCOMES",
     "RELABEL_QUEUE",
     "SPLITS",
     "TABLES",

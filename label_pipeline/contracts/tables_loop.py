@@ -12,13 +12,33 @@ RELABEL_QUEUE = Table(
     (
         always("rank", "integer", "from 1"),
         always("item_id", "text", "the thing to label again"),
-        always("value", "float", "expected gain of one more label"),
+        always("value", "float", "the gain, weighted by importance and class costs, near duplicates discounted"),
+        always("gain", "float", "right labels that one more answer is expected to add, 0 to 1"),
         always("reason", "text", "why, in words a person can check"),
         always("route", "text", "annotator, adjudicator or guideline"),
         maybe("suggested_label", "text", "the model's choice"),
         always("within_budget", "flag", "belongs to tonight's budget"),
+        always("ask_annotators", "texts", "whom to ask, best first: good at the classes in doubt; empty for anybody"),
         always("exclude_annotators", "texts", "who labelled it already"),
     ),
+)
+
+RELABEL_OUTCOMES = Table(
+    "relabel_outcomes",
+    "An item that an earlier night's budget asked about and that has new answers today, and what they changed.",
+    ("item_id",),
+    (
+        always("item_id", "text", "the thing labelled"),
+        always("asked_on", "day", "the last night whose budget had it"),
+        always("route", "text", "who was asked then: annotator, adjudicator or guideline"),
+        always("answers", "integer", "new answers since yesterday"),
+        always("expected", "float", "right labels that so many answers were expected to add"),
+        always("achieved", "float", "how much likelier the label is right than yesterday's, by today's probabilities"),
+        maybe("label_before", "text", "yesterday's consensus label"),
+        maybe("label", "text", "today's"),
+        always("status", "text", "today's status in consensus_labels"),
+    ),
+    as_of=False,
 )
 
 BATCHES = Table(

@@ -307,6 +307,37 @@ _QUEUE = (
         "lower",
         "the queue is empty",
     ),
+    Kpi(
+        "relabel_expected",
+        "queue",
+        "How many labels tonight's budget is expected to put right",
+        "sum of the expected gains of the queue's rows within the budget",
+        "labels",
+        "counted",
+        "neither",
+        "the project has no item",
+    ),
+    Kpi(
+        "relabel_yield",
+        "queue",
+        "How many labels 100 answers put right, of those that the queue asked for; by route",
+        "100 × sum over items of p(label after) − p(label before), by the probabilities after / their new answers in"
+        " the last 7 days",
+        "labels",
+        "normal, of a ratio of sums over items",
+        "higher",
+        "no answer came to an item of an earlier night's budget in the last 7 days",
+    ),
+    Kpi(
+        "relabel_promised",
+        "queue",
+        "How many labels the same answers were expected to put right, by 100 answers; by route",
+        "100 × sum of the gains expected when these items were asked about, for each of their answers / these answers",
+        "labels",
+        "counted",
+        "neither",
+        "as for relabel_yield",
+    ),
 )
 
 _NO_LIFT = "no evaluation gold, no baseline in predictions, or too few labels to learn from"

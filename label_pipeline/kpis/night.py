@@ -55,7 +55,8 @@ class Night:
     `classes` is the declared order, which `kind` says is a ranking or not. `targets` holds the project's targets by
     KPI, `seed` makes resampling repeatable. `rates` are the project's costs by group; none where it states none.
     `inputs` is what the built-in model reads of each of `items`: texts, or numbers (n_items, n_features); None where
-    the project names neither. `tolerance` is how far a number may be off and still be right, where the project says.
+    the project names neither. `outcomes` are the relabel_outcomes of the last 7 days. `tolerance` is how far a number
+    may be off and still be right, where the project says.
     """
 
     day: date
@@ -76,6 +77,7 @@ class Night:
     rates: Mapping[str, Rate] = field(default_factory=dict)
     inputs: Sequence[str | None] | npt.NDArray[Any] | None = None
     tolerance: float | None = None
+    outcomes: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @cached_property
     def meaning(self) -> Meaning:

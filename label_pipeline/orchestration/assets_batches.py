@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -20,10 +22,13 @@ from label_pipeline.contracts.tables import (
 )
 from label_pipeline.gold.life import in_force
 from label_pipeline.landing import sent_files
+from label_pipeline.orchestration.assets_queue import spending
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.held import held_items
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.project import Project
+from label_pipeline.relabel.budget import room
+from label_pipeline.relabel.route import ADJUDICATOR, ANNOTATOR, GUIDELINE
 from label_pipeline.state import answers_given
 
 
@@ -75,8 +80,9 @@ def _batches(desk: Desk, day: date) -> Made:
     gold = in_force(desk.frame(GOLD_SET, day), day)
     queue = desk.frame(RELABEL_QUEUE, day)
     # A row of the queue is one answer; a new item asks for several at once where the budget has room for them.
-    elsewhere = int((queue["within_budget"] & (queue["route"] == "guideline")).sum())
-    budget = max(project.queue.budget.annotations - elsewhere, 0)
+    tonight = queue.loc[queue["within_budget"], "route"].value_counts().to_dict()
+    asks = desk.frame(GOLD_ASKS, day)
+    budget = max(project.queue.budget.annotations - tonight.get(GUIDELINE, 0), 0)
     # Who is not in the roster may label too, unless the project turns them away.
     closed = project.people.unknown == "quarantine"
     table = compose(
@@ -91,8 +97,9 @@ def _batches(desk: Desk, day: date) -> Made:
         annotators=set(people.loc[people["role"] == "annotator", "annotator_id"]) if closed else None,
         adjudicators=set(people.loc[people["role"] == "adjudicator", "annotator_id"]),
         budget=budget,
-        asks=desk.frame(GOLD_ASKS, day),
+        asks=asks,
         held=held_items(desk, day).to_dict(),
+        limits=_limits(desk, day, tonight, min(len(asks), project.batches.rechecks)),
     )
     counts = table["purpose"].value_counts().sort_index()
     return Made(
@@ -101,6 +108,21 @@ def _batches(desk: Desk, day: date) -> Made:
         words="\n".join(f"- {batch}: {len(rows)} rows" for batch, rows in table.groupby("batch_id"))
         + f"\n\nTo send them: `label-pipeline batch {project.project} --day {day}`",
     )
+
+
+def _limits(desk: Desk, day: date, tonight: Mapping[Any, int], rechecks: int) -> dict[str, int]:
+    """How many answers each batch may ask for, where the budget is more than a count: what adjudicators may decide,
+    gold included, comes first, and annotators get what is left."""
+    budget, prices = spending(desk, day)
+    if budget.counts_alone:
+        return {}
+    count, read = desk.project.queue.budget.annotations, {GUIDELINE: tonight.get(GUIDELINE, 0)}
+    wanted = min(count, tonight.get(ADJUDICATOR, 0) + rechecks)
+    decided = room(budget, prices, read, wanted, ADJUDICATOR)
+    return {
+        ADJUDICATOR: decided,
+        ANNOTATOR: room(budget, prices, read | {ADJUDICATOR: decided}, count, ANNOTATOR),
+    }
 
 
 def _answers(desk: Desk, day: date, items: pd.Series[str]) -> pd.DataFrame:

@@ -10,7 +10,14 @@ from typing import Any, cast
 import dagster as dg
 import pandas as pd
 
-from label_pipeline.contracts.tables import CONSENSUS_LABELS, GOLD_SET, KPIS, LABEL_ISSUES, RELABEL_QUEUE
+from label_pipeline.contracts.tables import (
+    CONSENSUS_LABELS,
+    GOLD_SET,
+    KPIS,
+    LABEL_ISSUES,
+    RELABEL_OUTCOMES,
+    RELABEL_QUEUE,
+)
 from label_pipeline.gold.life import in_force
 from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
 from label_pipeline.kpis.definition import to_frame
@@ -47,7 +54,14 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             [Output(f"kpis_{family}", KPIS, family) for family in FAMILIES],
             _kpis,
             group="kpis",
-            after=["consensus_labels", "gold_set", "label_issues", "relabel_queue", "annotator_quality"],
+            after=[
+                "consensus_labels",
+                "gold_set",
+                "label_issues",
+                "relabel_queue",
+                "relabel_outcomes",
+                "annotator_quality",
+            ],
             checks=[
                 CheckSpec(
                     f"targets_{family}",
@@ -88,7 +102,15 @@ def night(desk: Desk, day: date) -> Night:
         rates=desk.project.costs,
         inputs=model_inputs(desk, landed),
         tolerance=desk.project.labels.tolerance,
+        outcomes=_outcomes(desk, day),
     )
+
+
+def _outcomes(desk: Desk, day: date) -> pd.DataFrame:
+    """What answers of the last 7 days to items of earlier budgets changed."""
+    known = set(desk.lake.days(RELABEL_OUTCOMES))
+    week = [d for d in (day - timedelta(days=back) for back in range(7)) if d in known]
+    return pd.concat([desk.frame(RELABEL_OUTCOMES, d) for d in week], ignore_index=True) if week else pd.DataFrame()
 
 
 def _kpis(desk: Desk, day: date) -> Made:

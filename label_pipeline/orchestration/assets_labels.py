@@ -1,4 +1,4 @@
-"""Assets that judge labels: consensus, annotators, noise, and what to label again."""
+"""Assets that judge labels: consensus, annotators, noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from label_pipeline.contracts.tables import (
     CONSENSUS_LABELS,
     GOLD_SET,
     LABEL_ISSUES,
-    RELABEL_QUEUE,
 )
 from label_pipeline.gold.life import in_force
 from label_pipeline.orchestration import assets_typed
@@ -24,7 +23,7 @@ from label_pipeline.orchestration.assets_predictions import aligned, neighbourho
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.orchestration.voices import voices
-from label_pipeline.report.plots import bar, histogram
+from label_pipeline.report.plots import histogram
 from label_pipeline.settle import Policy, consensus_table, known_truth
 
 if TYPE_CHECKING:
@@ -62,13 +61,6 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             group="labels",
             after=["consensus_labels", "predictions"],
             kinds=WITH_CLEANLAB,
-        ),
-        table_step(
-            desk,
-            [Output("relabel_queue", RELABEL_QUEUE)],
-            _queue,
-            group="loop",
-            after=["consensus_labels", "label_issues", "annotator_quality", "dispatches"],
         ),
     ]
 
@@ -214,42 +206,4 @@ def _issues(desk: Desk, day: date) -> Made:
         },
         words="\n".join([*report.notes, *listed]),
         plot=partial(histogram, frame["label_quality"].dropna().to_numpy(), "Label quality scores"),
-    )
-
-
-# --- the relabel queue
-
-
-def _queue(desk: Desk, day: date) -> Made:
-    from label_pipeline.relabel.queue import relabel_queue
-    from label_pipeline.relabel.route import QueuePolicy, confused_pairs
-
-    project, items = desk.project, desk.items(day)
-    consensus, classes = desk.frame(CONSENSUS_LABELS, day), list(project.labels.classes)
-    if not project.labels.has_one_class:
-        consensus, classes = assets_typed.believed(desk, day)
-    quality = desk.frame(ANNOTATOR_QUALITY, day)
-    pairs = confused_pairs(quality, classes)
-    frame = relabel_queue(
-        consensus,
-        desk.frame(LABEL_ISSUES, day),
-        aligned(desk, day, items),
-        desk.annotations(day).select(["item_id", "annotator_id"]).to_pandas(),
-        QueuePolicy(
-            budget_annotations=project.queue.budget.annotations,
-            min_annotations=project.consensus.annotations.min,
-            max_annotations=project.consensus.annotations.max,
-            adjudicate_after=project.queue.adjudicate_after,
-        ),
-        classes=classes,
-        confused_pairs=pairs,
-    )
-    routes = frame["route"].value_counts()
-    return Made(
-        rows={"relabel_queue": frame},
-        figures={"items": float(len(frame)), "tonight": float(frame["within_budget"].sum())},
-        words="\n".join(
-            f"{r['rank']}. {r['item_id']}: {r['reason']} ({r['route']})" for r in frame.head(10).to_dict("records")
-        ),
-        plot=partial(bar, [str(r) for r in routes.index], routes.to_list(), "Queue by route"),
     )

@@ -20,6 +20,7 @@ from label_pipeline.orchestration import (
     assets_predictions,
     assets_publish,
     assets_pull,
+    assets_queue,
     standing_checks,
 )
 from label_pipeline.orchestration.desk import Desk
@@ -68,6 +69,7 @@ class _Project:
             assets_predictions.build,
             assets_labels.build,
             assets_guidelines.build,
+            assets_queue.build,
             assets_batches.build,
             assets_kpis.build,
             assets_publish.build,

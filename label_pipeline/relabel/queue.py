@@ -1,12 +1,13 @@
-"""The relabel queue: items ordered by what another label is worth, each with its route and reason.
+"""The relabel queue: items ordered by what another label is worth, each with its route, its people and its reason.
 
-Here belongs putting together belief, value, order, budget and words for a whole project. The arithmetic stands in
-`value`, the policy in `route`, the wording in `reasons`; batches made from the queue are not here.
+Here belongs putting together belief, value, people, order, budget and words for a whole project. The arithmetic stands
+in `value`, whom to ask in `people`, the policy in `route`, spending in `budget`, the wording in `reasons`; batches made
+from the queue are not here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +15,43 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from label_pipeline.errors import UserError
+from label_pipeline.relabel.belief import Background, aligned, costs_of
+from label_pipeline.relabel.budget import Budget, Price, within
+from label_pipeline.relabel.people import Panel, ask, names_of
 from label_pipeline.relabel.reasons import Facts, reason
-from label_pipeline.relabel.route import ConfusedPair, QueuePolicy, is_asked, is_for_adjudicator
-from label_pipeline.relabel.value import combine, coverage_need, expected_gain, model_trust
+from label_pipeline.relabel.route import (
+    ADJUDICATOR,
+    ANNOTATOR,
+    GUIDELINE,
+    ConfusedPair,
+    QueuePolicy,
+    is_asked,
+    is_for_adjudicator,
+)
+from label_pipeline.relabel.value import telling, worth, worth_of_truth
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-SAMPLE = 100_000
-"""The most items from which class frequencies and the trust in the model are read."""
 DIGITS = 9
 """Values that agree to so many digits are a tie."""
-_PRIOR_RIGHT, _PRIOR_N = 4.0, 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asking:
+    """Beside the labels, what a queue is made for: what a night may spend, who may be asked, what counts for how much.
+
+    `prices` are those of an answer by route. `importance` (n,), aligned to the rows of the consensus, weighs items and
+    `class_costs` (K,) wrong labels by true class; both are 1 unless given. `out` are items that were sent and have not
+    come back.
+    """
+
+    budget: Budget
+    prices: Mapping[str, Price] | None = None
+    panel: Panel | None = None
+    confused_pairs: Sequence[ConfusedPair] = ()
+    importance: npt.NDArray[Any] | None = None
+    class_costs: npt.NDArray[Any] | None = None
+    out: Collection[str] = ()
 
 
 def relabel_queue(
@@ -34,132 +60,134 @@ def relabel_queue(
     probabilities: npt.NDArray[Any] | None,
     labelled_by: pd.DataFrame,
     policy: QueuePolicy,
+    asking: Asking,
     *,
     classes: Sequence[str],
-    confused_pairs: Sequence[ConfusedPair] = (),
-    importance: npt.NDArray[Any] | None = None,
 ) -> pd.DataFrame:
     """The items to label again, a frame of relabel_queue by rank.
 
-    `consensus` is a frame of consensus_labels, `issues` of label_issues. `probabilities` (n, K) are the model's,
-    and `importance` (n,) weights of 0 and more, both aligned to the rows of `consensus`; a row of NaN is an
-    item the model has no opinion on. `labelled_by` has a row (item_id, annotator_id) an annotation.
+    `consensus` is a frame of consensus_labels, `issues` of label_issues. `probabilities` (n, K) are the model's, as
+    the rows of `consensus`; a row of NaN is an item the model has no opinion on. `labelled_by` has a row (item_id,
+    annotator_id) an annotation.
 
-    An item is in it that is unlabelled, open or disputed, or accepted while its label is an issue; never one
-    that gold or an adjudicator settled. Its value is importance × (`expected_gain` + `coverage_need`), the
-    belief being the consensus probabilities with the model as one more witness as far as it earned trust; an
-    adjudicator's answer counts as right. Ties (to `DIGITS`): the item with fewer annotations, then the lower
-    item id; never the order of rows. Of every confused pair the most valuable disputed items go to the guideline
-    owner as examples. At most max(`policy.keep`, budget) rows are kept; the first `budget_annotations` ranks
-    are within the budget.
+    An item is in it that is unlabelled, open or disputed, or accepted while its label is an issue; never one that gold
+    or an adjudicator settled, and none that is out. Its gain is `value.worth` under the laws of the people it names, or
+    `worth_of_truth` where an adjudicator is asked; its value is importance × gain, the k-th of a set of near duplicates
+    being worth a k-th of that. Belief is the consensus probabilities, with the model as one more witness as far as it
+    earned trust, unless the consensus heard it already.
 
-    Raises UserError for probabilities or importance that do not fit the rows.
+    All items are compared under the law of a typical annotator; of those that may be kept, each is then compared under
+    the laws of the people who would be asked. Ties (to `DIGITS`): the item with fewer annotations, then the lower item
+    id; never the order of rows. Of every confused pair the most valuable disputed items go to the guideline owner as
+    examples. At most `policy.keep` rows are kept, or what the budget buys where that is more.
+
+    Raises UserError for probabilities, importance or costs that do not fit.
     """
-    rows, model, weight = _aligned(consensus, issues, probabilities, importance, len(classes))
-    background = _Background.of(rows, model, len(classes))
-    asked = np.flatnonzero(is_asked(rows["status"], rows["is_issue"].to_numpy()))
-    rows = rows.iloc[asked].reset_index(drop=True)
+    rows, model, weight = aligned(consensus, issues, probabilities, asking.importance, len(classes))
+    costs = costs_of(asking.class_costs, len(classes))
+    panel = asking.panel or Panel((), np.empty(0), np.empty((0, len(classes), len(classes))))
+    background = Background.of(rows, model, len(classes))
+    kept = is_asked(rows["status"], rows["is_issue"].to_numpy())
+    if asking.out:
+        kept &= ~rows["item_id"].isin(list(asking.out)).to_numpy()
+    asked = np.flatnonzero(kept)
+    rows, weight = rows.iloc[asked].reset_index(drop=True), weight[asked]
     opinion = model[asked] if model is not None else np.full((len(asked), len(classes)), np.nan)
-    belief = combine(background.posterior(rows), opinion, background.trust)
+    belief = background.belief(rows, opinion)
+
     n = rows["n_annotations"].to_numpy(np.int64)
     expert = is_for_adjudicator(rows["status"], n, policy)
+    lacks = np.maximum(policy.min_annotations - n, 0)
+    law = panel.typical(background.accuracy, len(classes))
+    value = weight * np.where(
+        expert,
+        worth_of_truth(belief, cost=costs, missing=lacks),
+        worth(belief, law[None], cost=costs, missing=lacks),
+    )
+    most = max(policy.keep, asking.budget.most or 0)
+    value, _ = _uncrowded(value, rows["duplicate_set"], n)
+    best = np.sort(_order(value, n)[:most])  # by item id again, so that a tie goes to the lower one
+    rows, belief, opinion, weight = rows.iloc[best].reset_index(drop=True), belief[best], opinion[best], weight[best]
+    expert, n, lacks = expert[best], n[best], lacks[best]
 
-    gain = np.where(expert, expected_gain(belief, 1.0), expected_gain(belief, background.accuracy))
-    need = np.where(expert, 0.0, coverage_need(belief, n, policy.min_annotations))
-    rows["value"] = np.round(weight[asked] * (gain + need), DIGITS)
-    rows["route"] = np.where(expert, "adjudicator", "annotator")
-    order = np.lexsort((n, -rows["value"].to_numpy()))  # stable, so rows stay by item id within a tie
-    best = order[: max(policy.keep, policy.budget_annotations)]
-    rows, belief, opinion = rows.iloc[best].reset_index(drop=True), belief[best], opinion[best]
+    labelled = _labelled(rows["item_id"], labelled_by)
+    rows["route"] = np.where(expert, ADJUDICATOR, ANNOTATOR)
+    chosen = np.full((len(rows), 1), -1)
+    if panel.ids:
+        # Whoever is worth more is served first; what is compared here is only who, so the typical value will do.
+        first = _order(value[best], n)
+        told = telling(belief[first], panel.laws)
+        told[expert[first]] = 0.0
+        found = ask(told, panel, [labelled[k] for k in first], policy.load)
+        chosen = np.full((len(rows), found.shape[1]), -1)
+        chosen[first] = found
+        chosen[expert] = -1
+    gain = _gain(belief, chosen, panel, law, lacks, None)
+    priced = gain if costs is None else _gain(belief, chosen, panel, law, lacks, costs)
+    rows["gain"] = np.round(np.where(expert, worth_of_truth(belief, missing=lacks), gain), DIGITS)
+    priced = np.where(expert, worth_of_truth(belief, cost=costs, missing=lacks), priced)
+    rows["value"], rows["twin"] = _uncrowded(weight * priced, rows["duplicate_set"], n)
 
-    pairs = _route_to_guidelines(rows, belief, confused_pairs, classes, policy)
+    order = _order(rows["value"].to_numpy(), n)
+    rows, belief, opinion = rows.iloc[order].reset_index(drop=True), belief[order], opinion[order]
+    people = names_of(chosen[order], panel) if panel.ids else [[] for _ in order]
+    pairs = _route_to_guidelines(rows, belief, asking.confused_pairs, classes, policy)
+    people = [[] if route == GUIDELINE else each for each, route in zip(people, rows["route"], strict=True)]
     suggested, share = _suggested(rows, opinion, classes)
-    reasons = [reason(facts, policy) for facts in _facts(rows, suggested, share, pairs)]
+    facts = _facts(rows, suggested, share, pairs, _skill(belief, chosen[order], panel, classes, people))
+    prices = asking.prices or dict.fromkeys((ANNOTATOR, ADJUDICATOR, GUIDELINE), Price())
     return pd.DataFrame(
         {
             "rank": np.arange(1, len(rows) + 1),
             "item_id": rows["item_id"],
             "value": rows["value"],
-            "reason": pd.Series(reasons, dtype=object),
+            "gain": rows["gain"],
+            "reason": pd.Series([reason(each, policy) for each in facts], dtype=object),
             "route": rows["route"],
             "suggested_label": pd.Series(suggested, dtype=object),
-            "within_budget": np.arange(len(rows)) < policy.budget_annotations,
-            "exclude_annotators": pd.Series(_labelled(rows["item_id"], labelled_by), dtype=object),
+            "within_budget": within(rows["value"].to_numpy(np.float64), list(rows["route"]), asking.budget, prices),
+            "ask_annotators": pd.Series(people, dtype=object),
+            "exclude_annotators": pd.Series([labelled[k] for k in order], dtype=object),
         }
     )
 
 
-def typical_accuracy(consensus: pd.DataFrame) -> float:
-    """The chance that an annotation of this project is right, in (0, 1), from agreement with the consensus.
+def _gain(
+    belief: FloatArray, chosen: IntArray, panel: Panel, law: FloatArray, lacks: IntArray, costs: FloatArray | None
+) -> FloatArray:
+    """The mean of `worth` over the people named for each item; under the typical law where nobody is named."""
+    laws = np.concatenate([panel.laws, law[None]])
+    total, people = np.zeros(len(belief)), np.zeros(len(belief))
+    for place in range(chosen.shape[1]):
+        named = (chosen[:, place] >= 0) | (place == 0)
+        who = np.where(chosen[named, place] >= 0, chosen[named, place], len(panel.ids))
+        total[named] += worth(belief[named], laws, who, cost=costs, missing=lacks[named])
+        people += named
+    return np.asarray(total / np.maximum(people, 1))
 
-    The share of annotations on items with two or more that gave the consensus label, with four of five added as
-    what is believed before anybody was compared. A little high, since an annotation helps make the consensus.
+
+def _uncrowded(value: FloatArray, duplicate_set: pd.Series[Any], n: IntArray) -> tuple[FloatArray, IntArray]:
+    """Values where the k-th most valuable of a set of near duplicates is worth a k-th of its own, and that k.
+
+    The answer on one says something of the others: ten copies of a hard item are not ten hard items. Yet each is asked
+    about when its turn comes, so that a set whose members do not tell of each other is labelled all the same.
     """
-    several = consensus["n_annotations"] >= 2
-    n = consensus.loc[several, "n_annotations"].to_numpy(np.float64)
-    agreeing = float((n * consensus.loc[several, "agreement"].to_numpy(np.float64)).sum())
-    return (agreeing + _PRIOR_RIGHT) / (float(n.sum()) + _PRIOR_N)
+    place = np.ones(len(value), dtype=np.int64)
+    twins = np.flatnonzero(duplicate_set.notna().to_numpy())
+    if len(twins):
+        ranked = twins[_order(value[twins], n[twins])]
+        place[ranked] = duplicate_set.iloc[ranked].groupby(duplicate_set.iloc[ranked].to_numpy()).cumcount() + 1
+    return np.round(value / place, DIGITS), place
 
 
-@dataclass(frozen=True, slots=True)
-class _Background:
-    """What the whole project says about an item before the item is looked at."""
-
-    classes: FloatArray
-    accuracy: float
-    trust: float
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, model: FloatArray | None, n_classes: int) -> _Background:
-        labelled = np.flatnonzero(rows["probabilities"].notna())
-        sample = labelled[:: max(1, -(-len(labelled) // SAMPLE))]
-        posterior = _matrix(rows["probabilities"].iloc[sample], n_classes)
-        frequency = (posterior.sum(axis=0) + 1.0 / n_classes) / (len(sample) + 1.0)
-        trust = model_trust(posterior, model[sample]) if model is not None else 0.0
-        return cls(frequency, typical_accuracy(rows), trust)
-
-    def posterior(self, rows: pd.DataFrame) -> FloatArray:
-        """The consensus probabilities (n, K); the frequencies of the classes where nobody has labelled."""
-        known = rows["probabilities"].notna().to_numpy()
-        posterior = np.tile(self.classes, (len(rows), 1))
-        posterior[known] = _matrix(rows["probabilities"][known], len(self.classes))
-        return posterior
+def _order(value: FloatArray, n: IntArray) -> IntArray:
+    """By falling value, then fewer annotations; stable, so rows in the order of item ids keep it within a tie."""
+    return np.lexsort((n, -np.round(value, DIGITS)))
 
 
-def _aligned(
-    consensus: pd.DataFrame,
-    issues: pd.DataFrame,
-    probabilities: npt.NDArray[Any] | None,
-    importance: npt.NDArray[Any] | None,
-    n_classes: int,
-) -> tuple[pd.DataFrame, FloatArray | None, FloatArray]:
-    """The consensus by item id with what is known of issues, the model's opinion and the weights beside it."""
-    if probabilities is not None and probabilities.shape != (len(consensus), n_classes):
-        raise UserError(
-            f"the model's probabilities have the shape {probabilities.shape}",
-            where="relabel queue",
-            rule=f"a row an item and a column a class: {(len(consensus), n_classes)}",
-        )
-    weight = np.ones(len(consensus)) if importance is None else np.asarray(importance, dtype=np.float64)
-    if weight.shape != (len(consensus),) or not (np.isfinite(weight) & (weight >= 0)).all():
-        raise UserError("importance must be one number of 0 or more an item", where="relabel queue")
-    model = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
-    if not consensus["item_id"].is_monotonic_increasing:
-        order = np.argsort(consensus["item_id"].to_numpy(), kind="stable")
-        consensus, weight = consensus.iloc[order], weight[order]
-        model = None if model is None else model[order]
-    about = issues.set_index("item_id")[["suggested_label", "label_quality", "is_issue", "kind"]]
-    known = about.index.get_indexer(pd.Index(consensus["item_id"]))
-    rows = consensus.reset_index(drop=True)
-    for name, column in about.items():
-        rows[name] = pd.Series(column.to_numpy(dtype=object)).reindex(known).to_numpy()
-    return rows.assign(is_issue=rows["is_issue"].eq(True)), model, weight
-
-
-def _matrix(probabilities: pd.Series[Any], n_classes: int) -> FloatArray:
-    if not len(probabilities):
-        return np.empty((0, n_classes))
-    return np.vstack(probabilities.to_list()).astype(np.float64)
+def _likeliest(belief: FloatArray) -> IntArray:
+    """The two likeliest classes of each item: (n, 2), the likelier first, ties by class order."""
+    return np.argsort(-belief, axis=1, kind="stable")[:, :2]
 
 
 def _route_to_guidelines(
@@ -174,12 +202,12 @@ def _route_to_guidelines(
     if not pairs or not len(rows):
         return found
     code = {name: k for k, name in enumerate(classes)}
-    likeliest = np.sort(np.argpartition(-belief, 1, axis=1)[:, :2], axis=1)
+    likeliest = np.sort(_likeliest(belief), axis=1)
     disputed = (rows["status"] == "disputed").to_numpy()
     for pair in pairs:
         between = (likeliest == sorted((code[pair.first], code[pair.second]))).all(axis=1)
         examples = np.flatnonzero(disputed & between)[: policy.guideline_examples]
-        rows.loc[examples, "route"] = "guideline"
+        rows.loc[examples, "route"] = GUIDELINE
         for row in examples:
             found[row] = pair
     return found
@@ -198,11 +226,29 @@ def _suggested(
     return names, shares
 
 
+def _skill(
+    belief: FloatArray, chosen: IntArray, panel: Panel, classes: Sequence[str], people: Sequence[Sequence[str]]
+) -> list[tuple[str, str, str, float] | None]:
+    """The one to ask first, the two classes in doubt, and how often that person is right about those: by row."""
+    found: list[tuple[str, str, str, float] | None] = []
+    if len(classes) < 2:
+        return [None] * len(people)
+    for names, pair, who in zip(people, _likeliest(belief).tolist(), chosen[:, 0].tolist(), strict=True):
+        if not names:
+            found.append(None)
+            continue
+        a, b = pair
+        right = float(panel.laws[who, a, a] + panel.laws[who, b, b]) / 2
+        found.append((names[0], classes[a], classes[b], right))
+    return found
+
+
 def _facts(
     rows: pd.DataFrame,
     suggested: Sequence[str | None],
     share: Sequence[float | None],
     pairs: Sequence[ConfusedPair | None],
+    skill: Sequence[tuple[str, str, str, float] | None],
 ) -> list[Facts]:
     return [
         Facts(
@@ -217,6 +263,8 @@ def _facts(
             label_quality=_number(row["label_quality"]),
             route=row["route"],
             pair=pairs[k],
+            skill=skill[k],
+            twin=int(row["twin"]),
         )
         for k, row in enumerate(rows.to_dict("records"))
     ]

@@ -17,7 +17,11 @@ _ISSUES = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one queued item; `agreeing` of `n` annotations gave `label`, the model says `suggested`."""
+    """What is known of one queued item; `agreeing` of `n` annotations gave `label`, the model says `suggested`.
+
+    `skill` is whom to ask first, the two classes in doubt, and how often that person is right about those. `twin` is
+    the item's place, from 1, among its near duplicates in the queue.
+    """
 
     status: str
     n: int
@@ -30,6 +34,8 @@ class Facts:
     label_quality: float | None
     route: str
     pair: ConfusedPair | None
+    skill: tuple[str, str, str, float] | None = None
+    twin: int = 1
 
 
 def reason(facts: Facts, policy: QueuePolicy) -> str:
@@ -40,6 +46,8 @@ def reason(facts: Facts, policy: QueuePolicy) -> str:
         f"confidence {facts.confidence:.2f}" if facts.label is not None and facts.confidence is not None else "",
         _issue(facts),
         _need(facts, policy),
+        _skill(facts),
+        f"{facts.twin - 1} of its near duplicates come first" if facts.twin > 1 else "",
     ]
     return "; ".join(text for text in parts if text)
 
@@ -76,3 +84,10 @@ def _need(facts: Facts, policy: QueuePolicy) -> str:
     if facts.n < policy.min_annotations:
         return f"{policy.min_annotations} annotations needed"
     return ""
+
+
+def _skill(facts: Facts) -> str:
+    if facts.skill is None or facts.n == 0:
+        return ""  # nothing is in doubt between two classes before anybody has answered
+    who, first, second, right = facts.skill
+    return f"ask {who}, right about {first} and {second} in {right:.0%}"

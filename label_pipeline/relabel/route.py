@@ -17,6 +17,7 @@ import pandas as pd
 from label_pipeline.errors import UserError
 
 BoolArray = npt.NDArray[np.bool_]
+ROUTES = ANNOTATOR, ADJUDICATOR, GUIDELINE = ("annotator", "adjudicator", "guideline")
 ENOUGH_PER_CLASS = 10
 """Annotations a class, on average, before an annotator's confusion matrix counts as evidence of its own."""
 CONFUSED = 0.1
@@ -27,24 +28,25 @@ GOOD_ANNOTATORS = 3
 
 @dataclass(frozen=True, slots=True)
 class QueuePolicy:
-    """What a night may spend and when who is asked.
+    """When an item is asked about, and of whom.
 
-    `budget_annotations` answers a night. An item gets at least `min_annotations` and at most `max_annotations`
-    from annotators; disputed after `adjudicate_after` it goes to an adjudicator. `keep` rows of the queue are
-    kept, or the budget where that is more; `guideline_examples` of each confused pair go to the guideline owner.
+    An item gets at least `min_annotations` and at most `max_annotations` from annotators; disputed after
+    `adjudicate_after` it goes to an adjudicator. `keep` rows of the queue are kept, or as many as the night's budget
+    buys where that is more; `guideline_examples` of each confused pair go to the guideline owner. Nobody is named as
+    the one to ask for more than `load` times the mean number of items a person.
     """
 
-    budget_annotations: int
     min_annotations: int
     max_annotations: int
     adjudicate_after: int
     keep: int = 10_000
     guideline_examples: int = 5
+    load: float = 2.0
 
     def __post_init__(self) -> None:
-        least = {"budget_annotations": 0, "guideline_examples": 0, "max_annotations": self.min_annotations}
+        least = {"guideline_examples": 0, "max_annotations": self.min_annotations}
         for name in self.__dataclass_fields__:
-            if getattr(self, name) < least.get(name, 1):
+            if not getattr(self, name) >= least.get(name, 1):
                 raise UserError(
                     f"{name} is {getattr(self, name)}", where="queue policy", rule=f"at least {least.get(name, 1)}"
                 )

@@ -1,55 +1,107 @@
-"""What another label is worth, as arithmetic on class probabilities.
+"""What another answer is worth, as arithmetic on class probabilities.
 
-Here belong beliefs and expected gains, rows of items by columns of classes. Which items are asked about, in
-what order, by whom, and what is said about them stands in `route`, `queue` and `reasons`.
+Here belong beliefs, the laws by which people answer, and expected gains; rows of items by columns of classes. Which
+items are asked about stands in `route`, who is asked in `people`, order and budget in `queue` and `budget`.
 """
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from label_pipeline.relabel import value_loops as loops
+
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 MOST_TRUST = 0.99
 """The most weight a model's opinion gets: below one, so that no model can rule a class out."""
+AHEAD = 4
+"""How many answers are looked ahead. Four in a row overturn what three people agreed on."""
+LEAST_LIKELY = 1e-6
+"""A first answer less likely than this is not followed any further."""
 _ROUNDS, _CLOSE = 200, 1e-6
 
 
-def expected_gain(belief: FloatArray, accuracy: float) -> FloatArray:
-    """How much one more annotation is expected to settle each item: (n,), from 0 to 1 − 1/K.
+def worth(
+    belief: FloatArray,
+    laws: FloatArray,
+    law: npt.NDArray[Any] | None = None,
+    *,
+    cost: FloatArray | None = None,
+    missing: npt.NDArray[Any] | None = None,
+) -> FloatArray:
+    """How many right labels one more answer is expected to add to each item: (n,), from 0 to 1 (times the cost).
 
-    With p (n, K) the belief about the item's class, an item is settled to the degree G = Σ_k p_k², the chance
-    that a class drawn from the belief is right. An annotator is right with chance `accuracy` and else says each
-    other class alike, so label l is given with chance q_l = Σ_k p_k c_kl, after which p'_k = p_k c_kl / q_l and
-    G'_l = Σ_k p'_k². The gain is Σ_l q_l G'_l − G: the expected fall of the Brier score. Unlike the expected
-    fall of the error rate it is never flat at zero where one label alone cannot turn the decision, though two
-    could. With `accuracy` 1 it is 1 − G, all the doubt there is.
-    Source: value of information with quadratic loss; DeGroot 1962, Uncertainty, Information and Experiments.
+    `belief` (n, K) are class probabilities. `laws` (n_laws, K, K) say how people answer, row the truth, column the
+    answer, rows sum to one; `law` (n,) is whose law an item's answers follow (the first, by default). `cost` (K,) is
+    what a wrong label costs by true class, 1 by default. `missing` (n,) is how many annotations an item lacks before
+    its label counts at all, 0 by default.
+
+    An item's label is worth U = max_k cost_k p_k where it counts, the chance that it is right, and 0 where it does not.
+    After an answer o Bayes' rule makes p'_k ∝ p_k C_ko, and an answer is worth E[U'] − U = Σ_o max_k cost_k p_k C_ko
+    − U. One answer cannot overturn what several agree on, though two might: then that difference is zero, and tells
+    nothing. So it is taken for m = 1 … `AHEAD` answers, from `missing` on, divided by m, and the best counts. The first
+    answer is exact over all classes; those after it tell apart the two likeliest that are left, a bound from below.
+
+    Source: Frazier & Powell 2010, "Paradoxes in learning and the marginal value of information", KG(*).
     """
-    n_classes = belief.shape[1]
+    n, n_classes = belief.shape
+    costs = np.ones(n_classes) if cost is None else np.ascontiguousarray(cost, dtype=np.float64)
     if n_classes < 2:
-        return np.zeros(len(belief))
-    right = min(max(accuracy, 1.0 / n_classes), 1.0)
-    wrong = (1.0 - right) / (n_classes - 1)
-    squares = (belief**2).sum(axis=1)
-    # Σ_k p_k² c_kl² and q_l for every l at once, because c has one value on its diagonal and one beside it.
-    above = wrong**2 * squares[:, None] + (right**2 - wrong**2) * belief**2
-    below = wrong + (right - wrong) * belief
-    after = np.divide(above, below, out=np.zeros_like(above), where=below > 0).sum(axis=1)
-    gain: FloatArray = np.maximum(after - squares, 0.0)
+        # There is nothing to learn but that somebody looked.
+        lacking = np.zeros(n) if missing is None else np.asarray(missing, dtype=np.float64)
+        return np.where(lacking > 0, costs.sum() / np.maximum(lacking, 1.0), 0.0)
+    whose = np.zeros(n, dtype=np.int64) if law is None else np.ascontiguousarray(law, dtype=np.int64)
+    lacks = np.zeros(n, dtype=np.int64) if missing is None else np.ascontiguousarray(missing, dtype=np.int64)
+    gain: FloatArray = loops.worth(
+        np.ascontiguousarray(belief, dtype=np.float64),
+        np.ascontiguousarray(laws, dtype=np.float64),
+        whose,
+        costs,
+        lacks,
+        _paths(AHEAD),
+        LEAST_LIKELY,
+    )
     return gain
 
 
-def coverage_need(belief: FloatArray, n: npt.NDArray[Any], minimum: int) -> FloatArray:
-    """What a label adds by bringing an item nearer to the `minimum` of annotations: (n,), from 0 to 1.
+def worth_of_truth(
+    belief: FloatArray, *, cost: FloatArray | None = None, missing: npt.NDArray[Any] | None = None
+) -> FloatArray:
+    """What an adjudicator's decision is worth, which is taken as right and binds whatever is `missing`: (n,).
 
-    An item counts only when it has that many; its worth then, the chance that its likeliest class is right, is
-    shared among the labels that are still missing. Zero for items that have enough.
+    Σ_k cost_k p_k − U, all the doubt there is.
     """
-    missing = np.maximum(minimum - n, 0)
-    return np.where(missing > 0, belief.max(axis=1) / np.maximum(missing, 1), 0.0)
+    costs = np.ones(belief.shape[1]) if cost is None else np.asarray(cost, dtype=np.float64)
+    weighed = belief * costs
+    now = weighed.max(axis=1)
+    if missing is not None:
+        now = np.where(np.asarray(missing) > 0, 0.0, now)
+    return np.asarray(np.maximum(weighed.sum(axis=1) - now, 0.0))
+
+
+def telling(belief: FloatArray, laws: FloatArray) -> FloatArray:
+    """How far an answer under each law is expected to settle each item: (n, n_laws), from 0 to 1 − 1/K.
+
+    Σ_o (Σ_k (p_k C_ko)²) / q_o − Σ_k p_k² with q_o = Σ_k p_k C_ko: the expected fall of the Brier score. It is never
+    flat where `worth` is, so it says who tells the classes in doubt apart best, however little is in doubt.
+    Source: DeGroot 1962, "Uncertainty, information and sequential experiments".
+    """
+    found: FloatArray = loops.telling(
+        np.ascontiguousarray(belief, dtype=np.float64), np.ascontiguousarray(laws, dtype=np.float64)
+    )
+    return found
+
+
+def even_law(n_classes: int, accuracy: float) -> FloatArray:
+    """The law (K, K) of somebody who is right with chance `accuracy`, and else says each other class alike."""
+    right = min(max(accuracy, 1.0 / max(n_classes, 1)), 1.0)
+    law = np.full((n_classes, n_classes), (1.0 - right) / max(n_classes - 1, 1))
+    np.fill_diagonal(law, right)
+    return law
 
 
 def model_trust(posterior: FloatArray, model: FloatArray) -> float:
@@ -82,3 +134,11 @@ def combine(posterior: FloatArray, model: FloatArray, trust: float) -> FloatArra
     belief = posterior * witness
     total: FloatArray = belief.sum(axis=1, keepdims=True)
     return np.asarray(belief / total, dtype=np.float64)
+
+
+def _paths(most: int) -> FloatArray:
+    """How 1 … most − 1 further answers fall on two classes and others: number, first, second, orders."""
+    found = [
+        (m, x, y, comb(m, x) * comb(m - x, y)) for m in range(1, most) for x in range(m + 1) for y in range(m + 1 - x)
+    ]
+    return np.array(found, dtype=np.float64).reshape(-1, 4)

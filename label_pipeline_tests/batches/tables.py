@@ -24,6 +24,8 @@ def queue(
             "rank": list(range(1, len(rows) + 1)),
             "item_id": [item for item, _ in rows],
             "value": [1.0] * len(rows),
+            "gain": [1.0] * len(rows),
+            "ask_annotators": [[]] * len(rows),
             "reason": [""] * len(rows),
             "route": [route for _, route in rows],
             "suggested_label": ["a"] * len(rows),

@@ -21,7 +21,8 @@ COLUMNS = {
     "first_settled": ["item_id", "settled_day"],
     "gold": ["item_id", "version", "label", "origin", "role"],
     "issues": ["item_id", "given_label", "suggested_label", "label_quality", "is_issue", "kind"],
-    "queue": ["rank", "item_id", "route", "within_budget"],
+    "queue": ["rank", "item_id", "route", "within_budget", "gain"],
+    "outcomes": ["item_id", "route", "answers", "expected", "achieved"],
 }
 
 

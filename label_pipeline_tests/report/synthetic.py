@@ -195,6 +195,8 @@ def _noise_and_queue(ids: list[str], classes: tuple[str, ...], winner: Any, trut
         "rank": np.arange(1, len(order) + 1),
         "item_id": [ids[i] for i in order],
         "value": np.linspace(0.6, 0.1, len(order)),
+        "gain": np.linspace(0.6, 0.1, len(order)),
+        "ask_annotators": [[]] * len(order),
         "reason": [f"2 of 3 say {classes[winner[i]]}, the model says {classes[truth[i]]} with 0.97" for i in order],
         "route": [("annotator", "adjudicator", "guideline")[i % 5 // 2] for i in range(len(order))],
         "suggested_label": [classes[truth[i]] for i in order],
