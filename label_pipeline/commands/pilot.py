@@ -78,12 +78,15 @@ def _before(desk: Desk, day: date, arguments: argparse.Namespace) -> int:
     name = pilot_data.batch_name(desk, day, size)
     path = sent_path(desk.folder, desk.project.project, name)
     sent = None if path is None else sent_rows([path])
-    out = pilot_data.out_now(desk, day) - (frozenset() if sent is None else frozenset(sent["item_id"]))
-    drawn = pilot_data.drawn(desk, day, size, out=out)
+    if sent is None:
+        drawn = pilot_data.drawn(desk, day, size, out=pilot_data.out_now(desk, day))
+    else:
+        drawn = pilot_data.sent_before(desk, day, frozenset(sent["item_id"]))
+        people = int(sent["people"].max())
     planned = plan(len(drawn.items), pilot_data.assumptions(desk, day, drawn.items, people))
     if sent is None:
         batch = Outgoing(name, pilot_data.pilot_batch(desk, day, drawn.items, size, people), None)
-    else:  # what has left is what it was, whatever the night holds now
+    else:
         batch = Outgoing(name, sent[BATCHES.names], sent["sent_on"].iloc[0])
     if arguments.json:
         facts = {"project": desk.project.project, "day": str(day), "batch_id": name}

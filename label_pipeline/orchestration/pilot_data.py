@@ -115,6 +115,15 @@ def drawn(desk: Desk, day: date, size: int, *, out: Collection[str] = ()) -> Dra
     )  # fmt: skip
 
 
+def sent_before(desk: Desk, day: date, item_ids: Collection[str]) -> Drawn:
+    """A pilot that was drawn from `day` and sent, as it would be shown: what has left is what it was, whatever is out
+    or settled since."""
+    pool = _pool(desk, day, desk.items(day))
+    chosen = pool[pool["item_id"].isin(item_ids)].reset_index(drop=True)
+    strata = tuple(c for c in chosen.columns if c not in ("item_id", "labelled") and chosen[c].nunique() > 1)
+    return Drawn(chosen, len(pool), 0, 0, 0, strata, ())
+
+
 def _reach(stays: BoolArray, size: int) -> int:
     """How many candidates were looked at until `size` of them stayed."""
     enough = np.flatnonzero(np.cumsum(stays) >= size)

@@ -138,7 +138,12 @@ def outcome(pilot: Pilot) -> Outcome:
         times=_times(pilot.answers),
         finish=finish(pilot.consensus, ours, pilot.answers, pilot.rates, least=pilot.least, most=pilot.most),
         judged=judged,
-        verdict=verdict(judged, asked=votes.n_items, pairable=pairable),
+        verdict=verdict(
+            judged,
+            asked=votes.n_items,
+            pairable=pairable,
+            unclear=[f"{one.first} or {one.second}" for one in found if one.ambiguous][:PAIRS_SHOWN],
+        ),
     )
 
 

@@ -84,7 +84,8 @@ def _name(judged: Judged) -> str:
 def _verdict(judged: Judged) -> str:
     if judged.status != "no data":
         return judged.words
-    return f"no data: {KPIS[judged.kpi].no_data}"
+    mend = "; have an adjudicator decide the pilot's items" if judged.kpi == "label_accuracy" else ""
+    return f"no data: {KPIS[judged.kpi].no_data}{mend}"
 
 
 def _agreement(outcome: Outcome) -> Section:

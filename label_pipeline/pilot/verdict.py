@@ -80,9 +80,14 @@ def judge(figures: Mapping[str, Estimate], kpis: pd.DataFrame, targets: Mapping[
     return tuple(sorted(found, key=_badness))
 
 
-def verdict(judged: Sequence[Judged], *, asked: int, pairable: int) -> Verdict:
-    """Go only when every target is met; no-go when one is missed beyond doubt."""
+def verdict(judged: Sequence[Judged], *, asked: int, pairable: int, unclear: Sequence[str] = ()) -> Verdict:
+    """Go only when every target is met; no-go when one is missed beyond doubt.
+
+    `unclear` are pairs of classes that the guideline leaves unclear, in words: they decide nothing and are told.
+    """
     state = f"{pairable:,} of {asked:,} items have the two answers that agreement needs."
+    if unclear:
+        state += f" The guideline leaves unclear: {', '.join(unclear)}. Mend that before more labels are bought."
     if not judged:
         return Verdict("undecided", "There is no target to decide by.", f"{state} Set kpis.alpha in the project file.")
     missed, open_ = (
@@ -127,7 +132,7 @@ def _items_to_decide(figure: Estimate, edge: float | None) -> int | None:
     end = figure.ci_low if figure.value > edge else figure.ci_high
     if end is None:
         return None
-    items = math.ceil(figure.n * ((figure.value - end) / (figure.value - edge)) ** 2)
+    items = math.ceil(round(figure.n * ((figure.value - end) / (figure.value - edge)) ** 2, 6))
     return items if items <= _MOST_ITEMS else None
 
 
