@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TEST_QUESTIONS = ("appen", "cvat", "labelbox", "toloka")
-"""Formats whose gold mark is on the question: it was asked to score people. In others (label_studio_json) it is on one
-answer, which somebody trusts, and which votes like any other."""
+"""Formats whose gold mark is on the question: it was asked to score people."""
+TRUSTED_ANSWERS = ("label_studio_json",)
+"""Formats whose gold mark is on one answer, which somebody trusts; it votes like any other, but on evaluation gold."""
 NEWEST = "annotated_at DESC NULLS LAST, landed_day DESC, event_id"
 
 
@@ -47,19 +48,25 @@ def current_events(lake: Lake, day: date, people: pd.DataFrame) -> pa.Table:
         ).to_arrow_table()
 
 
-def counted(events: pa.Table, *, test_sources: Sequence[str] = (), gold: Iterable[str] = ()) -> pa.Table:
+def counted(
+    events: pa.Table, *, test_sources: Sequence[str] = (), gold: Iterable[str] = (), evaluation: Iterable[str] = ()
+) -> pa.Table:
     """The votes among current events: submitted answers of people, one an item and annotator, in the same order.
 
-    No votes are those of adjudicators, who decide; of models, who are witnesses (`heard`); and answers to the test
-    questions of `test_sources`, but on items of our own `gold`, where they score who answered.
+    No votes are those of adjudicators, who decide; of models, who are witnesses (`heard`); answers to the test
+    questions of `test_sources`, but on items of our own `gold`, where they score who answered; and, on the items
+    `evaluation`, all that a tool marks as gold. Such an answer may be the truth itself, or was given by people who had
+    seen it, and what annotations are worth is measured there.
     """
     with connect() as con:
         con.register("events", events)
         con.register("gold", _items(gold))
+        con.register("evaluation", _items(evaluation))
         return con.sql(
             f"""
             SELECT * FROM events WHERE status = 'submitted' AND role NOT IN ('adjudicator', 'model')
                 AND (NOT ({_is_test(test_sources)}) OR item_id IN (SELECT item_id FROM gold))
+                AND NOT (is_gold_check AND item_id IN (SELECT item_id FROM evaluation))
             QUALIFY row_number() OVER (PARTITION BY item_id, annotator_id ORDER BY {NEWEST}) = 1
             ORDER BY item_id, annotator_id
             """

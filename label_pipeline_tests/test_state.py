@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from label_pipeline.state import counted, current_events, current_items, heard, json_values
+from label_pipeline.state import counted, current_events, current_items, heard, hidden_questions, json_values
 from label_pipeline_tests.ingest.house import D1, D2, D3, House, person, rows
 
 HEAD = "item,who,label,at,id\n"
@@ -53,8 +54,7 @@ def test_one_answer_of_a_person_on_an_item_counts(house: House) -> None:
 
 
 def test_who_votes(house: House) -> None:
-    """Loss: an adjudicator's decision counted as a vote is outvoted; a model counted as a person settles an item that one
-    person looked at."""
+    """Loss: a decision counted as a vote is outvoted; a model counted as a person settles what one person looked at."""
     house.put("s/a.csv", HEAD + "i1,x,a,,1\ni1,judge,b,,2\ni1,bot,b,,3\n")
     house.put("t/b.jsonl", [{"item_id": "i1", "annotator_id": "x", "label": "b"}])
     house.night()
@@ -71,6 +71,50 @@ def test_who_votes(house: House) -> None:
         (person("x", "t"), "b"),
     }
     assert rows(heard(events), "annotator_id", "label") == [(person("bot"), "b")]
+
+
+TOLOKA = "INPUT:q\tOUTPUT:r\tGOLDEN:r\tASSIGNMENT:assignment_id\tASSIGNMENT:worker_id\tASSIGNMENT:status\n"
+
+
+def test_answers_to_a_tool_s_test_questions(tmp_path: Path) -> None:
+    """Loss: dozens of answers to a question whose answer is known are as many votes, and one more item."""
+    house = House(tmp_path, "  t: {format: toloka, item: q, label: r}\n")
+    # i1 is work; the others are control tasks: i2 is ours to check, i3 ours to evaluate, i4 only the tool's.
+    answered = [("i1", ""), ("i2", "a"), ("i3", "a"), ("i4", "a")]
+    rows_of = [f"{item}\tb\t{gold}\t{who}{item}\t{who}\tAPPROVED\n" for item, gold in answered for who in "xy"]
+    house.put("t/a.tsv", TOLOKA + "".join(rows_of) + "i3\tb\t\tzi3\tz\tAPPROVED\n")
+    house.night()
+    events = current_events(house.lake, D1, people())
+    assert {(r[0], r[1]) for r in rows(events, "item_id", "is_gold_check")} >= {("i1", False), ("i4", True)}
+    votes_on = rows(counted(events, test_sources=["t"], gold=["i2"], evaluation=["i3"]), "item_id", "annotator_id")
+    assert sorted(votes_on) == sorted(
+        (item, person(who, "t")) for item, by in (("i1", "xy"), ("i2", "xy"), ("i3", "z")) for who in by
+    )
+    assert rows(hidden_questions(events, test_sources=["t"], gold=["i2", "i3"]), "item_id") == [("i4",)]
+    assert len(counted(events)) == 9  # a mark on an answer, and not on a question, takes no vote away
+
+
+def test_a_trusted_answer_is_no_vote_on_evaluation_gold(tmp_path: Path) -> None:
+    """Loss: the truth votes for itself, and labels look as accurate as the truth is."""
+    house = House(tmp_path, "  ls: {format: label_studio_json, item: q, label: c}\n")
+    value = [{"from_name": "c", "type": "choices", "value": {"choices": ["a"]}}]
+    tasks = [
+        {
+            "id": k,
+            "data": {"q": f"i{k}"},
+            "annotations": [
+                {"id": 10 * k + who, "completed_by": who, "ground_truth": who == 1, "result": value} for who in (1, 2)
+            ],
+        }
+        for k in (1, 2)
+    ]
+    house.put("ls/a.json", json.dumps(tasks))
+    house.night()
+    events = current_events(house.lake, D1, people())
+    assert len(counted(events)) == 4
+    assert rows(counted(events, evaluation=["i2"]), "item_id", "annotator_id") == sorted(
+        [("i1", person("1", "ls")), ("i1", person("2", "ls")), ("i2", person("2", "ls"))]
+    )
 
 
 def test_skipped_rejected_and_deleted_answers_are_no_votes(tmp_path: Path) -> None:

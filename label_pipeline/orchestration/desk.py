@@ -22,7 +22,15 @@ from label_pipeline.landing import sent_files
 from label_pipeline.privacy.pseudonyms import key
 from label_pipeline.project import Project
 from label_pipeline.project_files import roster
-from label_pipeline.state import TEST_QUESTIONS, counted, current_events, current_items, heard, hidden_questions
+from label_pipeline.state import (
+    TEST_QUESTIONS,
+    TRUSTED_ANSWERS,
+    counted,
+    current_events,
+    current_items,
+    heard,
+    hidden_questions,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +73,12 @@ class Desk:
             "annotations",
             (ANNOTATION_EVENTS, *self._on_gold),
             day,
-            lambda: counted(self.events(day), test_sources=self.test_sources, gold=self._gold_items(day)),
+            lambda: counted(
+                self.events(day),
+                test_sources=self.test_sources,
+                gold=self._gold_items(day, "check"),
+                evaluation=self._gold_items(day, "evaluation"),
+            ),
         )
 
     def witnesses(self, day: date) -> pa.Table:
@@ -82,7 +95,8 @@ class Desk:
         found = current_items(self.lake, self.project, day)
         if not self.test_sources:
             return found
-        tests = hidden_questions(self.events(day), test_sources=self.test_sources, gold=self._gold_items(day))
+        gold = self._gold_items(day, "check", "evaluation")
+        tests = hidden_questions(self.events(day), test_sources=self.test_sources, gold=gold)
         return found.filter(pc.invert(pc.is_in(found["item_id"], tests["item_id"].combine_chunks())))
 
     @cached_property
@@ -93,12 +107,14 @@ class Desk:
     @property
     def _on_gold(self) -> tuple[Table, ...]:
         """The gold set, where it decides who votes."""
-        return (GOLD_SET,) if self.test_sources else ()
+        marking = (*TEST_QUESTIONS, *TRUSTED_ANSWERS)
+        return (GOLD_SET,) if any(s.format in marking for s in self.project.sources.values()) else ()
 
-    def _gold_items(self, day: date) -> list[str]:
-        if not self.test_sources or not self.lake.has(GOLD_SET, day):
+    def _gold_items(self, day: date, *roles: str) -> list[str]:
+        if not self._on_gold or not self.lake.has(GOLD_SET, day):
             return []
-        return list(in_force(self.frame(GOLD_SET, day), day)["item_id"])
+        gold = in_force(self.frame(GOLD_SET, day), day)
+        return list(gold.loc[gold["role"].isin(roles), "item_id"])
 
     def _once(self, name: str, tables: Sequence[Table], day: date, make: Callable[[], pa.Table]) -> pa.Table:
         """What `make` gives, remembered as long as the partitions it rests on stay the same files.
