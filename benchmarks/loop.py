@@ -37,7 +37,7 @@ from label_pipeline.relabel.route import QueuePolicy
 from label_pipeline.settle import Policy, consensus_table
 from label_pipeline.votes import Votes
 
-ITEMS, PEOPLE, START, NIGHTS, SHARE = 600, 24, 2, 6, 3
+ITEMS, PEOPLE, START, NIGHTS, SHARE = 400, 24, 2, 5, 3
 SETTINGS = ("good", "spammers", "confused", "weak model", "no model")
 QUEUE, FREE, RANDOM, LOWEST, ACTIVE = ("queue", "queue, anyone", "random", "lowest agreement", "ActiveLab")
 ORDERS = (QUEUE, FREE, RANDOM, LOWEST, ACTIVE)

@@ -233,7 +233,7 @@ ROUTE_LIMITS = st.dictionaries(
 LIMITS = st.builds(Limit, st.integers(0, 12), st.none() | st.floats(0, 1), st.none() | st.floats(0, 3))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     n=st.integers(0, 30),
