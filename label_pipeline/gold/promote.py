@@ -71,7 +71,8 @@ def promotions(
     people = said[agrees & counts].groupby("item_id")["annotator_id"].nunique()
     rows = rows.assign(people=rows["item_id"].map(people).fillna(0).astype("int64"), set=rows["item_id"].map(sets))
     rows = rows[(rows["people"] >= policy.independent) & ~rows["item_id"].isin(disputed) & ~rows["set"].isin(taken)]
-    rows = rows[rows["set"].isna() | ~rows.duplicated("set")].sort_values("item_id")
+    rows = rows.sort_values("item_id")
+    rows = rows[rows["set"].isna() | ~rows.duplicated("set")]
     checks = gold[(gold["role"] == "check") & gold["valid_to"].isna()]["label"].value_counts()
     turn = rows["label"].map(checks).fillna(0) + rows.groupby("label").cumcount()
     rows = rows.assign(turn=turn).sort_values(["turn", "label", "item_id"], kind="stable").head(policy.at_most)

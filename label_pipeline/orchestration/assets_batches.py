@@ -98,7 +98,7 @@ def _batches(desk: Desk, day: date) -> Made:
         adjudicators=set(people.loc[people["role"] == "adjudicator", "annotator_id"]),
         budget=budget,
         asks=asks,
-        held=held_items(desk, day).to_dict(),
+        held={str(item): why for item, why in held_items(desk, day).items()},
         limits=_limits(desk, day, tonight, min(len(asks), project.batches.rechecks)),
     )
     counts = table["purpose"].value_counts().sort_index()
