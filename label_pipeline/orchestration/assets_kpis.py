@@ -19,6 +19,7 @@ from label_pipeline.contracts.tables import (
     RELABEL_QUEUE,
 )
 from label_pipeline.gold.life import in_force
+from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
 from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
 from label_pipeline.kpis.definition import to_frame
 from label_pipeline.kpis.night import Night
@@ -51,10 +52,12 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
     return [
         table_step(
             desk,
-            [Output(f"kpis_{family}", KPIS, family) for family in FAMILIES],
+            [Output(f"kpis_{family}", KPIS, family, _about(family)) for family in FAMILIES],
             _kpis,
             group="kpis",
             after=[
+                "annotation_events",
+                "items",
                 "consensus_labels",
                 "gold_set",
                 "label_issues",
@@ -73,6 +76,20 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             ],
         )
     ]
+
+
+def _about(family: str) -> str:
+    """What an asset of figures is, for whoever meets it in the UI: its KPIs with their definitions."""
+    module = import_module(f"label_pipeline.kpis.{family}")
+    rows = [
+        f"| {kpi.name} | {kpi.meaning} | {kpi.formula} | {kpi.unit} | {kpi.interval} | {kpi.better} | {kpi.no_data} |"
+        for kpi in CATALOGUE.values()
+        if kpi.family == family
+    ]
+    head = (
+        "| KPI | what it tells | formula | unit | 95% interval | better | no data when |\n|---|---|---|---|---|---|---|"
+    )
+    return "\n".join([(module.__doc__ or "").splitlines()[0], "", head, *rows])
 
 
 def night(desk: Desk, day: date) -> Night:
@@ -138,13 +155,24 @@ def _family(family: str, desk: Desk, seen: Night, past: dict[str, dict[str, Any]
     frame = to_frame(figures, desk.project.kpis)
     overall = frame[(frame["dimension"] == "all") & frame["value"].notna()]
     missed = frame[frame["status"] == "missed"]
-    said = [f"{seen.day}: {r['kpi']} {r['value']:.3f} misses {r['target']:g}" for r in missed.to_dict("records")]
+    said = [_missed(seen.day, r) for r in missed.to_dict("records")]
     return Made(
         rows={f"kpis_{family}": frame},
         figures=dict(zip(overall["kpi"], overall["value"].astype(float), strict=True)),
         plot=partial(_plot, desk, seen.day, family),
         words=_words(overall, past),
-        checks={f"targets_{family}": Check(missed.empty, "; ".join(said))},
+        checks={f"targets_{family}": Check(missed.empty, "\n".join(said), {"missed": len(missed)})},
+    )
+
+
+def _missed(day: date, row: dict[Any, Any]) -> str:
+    """What a missed target says, and what to do about it."""
+    kpi, of = CATALOGUE[row["kpi"]], f" of {row['member']}" if row["member"] else ""
+    interval = "" if pd.isna(row["ci_low"]) else f" ({row['ci_low']:.3f} to {row['ci_high']:.3f}, n {row['n']})"
+    return (
+        f"{day}: {row['kpi']}{of} is {row['value']:.3f}{interval} and misses its target {row['target']:g}."
+        f" {kpi.meaning}: look at it by class, slice and group in the night's report,"
+        f" or with `label-pipeline kpis PROJECT --kpi {row['kpi']}`."
     )
 
 

@@ -91,7 +91,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             "The night's report: one HTML file that opens offline.",
             {"html"},
             _report,
-            after=("candidate", "quarantine", *assets_guidelines.names(desk)),
+            after=("candidate", "quarantine", "gold_plan", *assets_guidelines.names(desk)),
         ),
     ]
 

@@ -14,16 +14,21 @@ import dagster as dg
 from label_pipeline.clock import days
 from label_pipeline.contracts.tables import Table
 from label_pipeline.orchestration.desk import ContractError, Desk
+from label_pipeline.orchestration.lineage import column_lineage
 from label_pipeline.orchestration.outcome import measured, told_as_failure
 
 
 @dataclass(frozen=True)
 class Output:
-    """One asset of a step: its name within the project, and the table (or the part of one) it writes."""
+    """One asset of a step: its name within the project, and the table (or the part of one) it writes.
+
+    `words` are its description where the table's meaning says too little.
+    """
 
     name: str
     table: Table
     part: str = "part"
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def table_step(
         pool=pool_name(project),
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from _run(context, desk, outputs, compute, checks)
+        yield from _run(context, desk, outputs, compute, checks, tuple(after))
 
     return step
 
@@ -139,6 +144,7 @@ def _run(
     outputs: Sequence[Output],
     compute: Compute,
     checks: Sequence[CheckSpec],
+    after: tuple[str, ...],
 ) -> Iterator[Any]:
     project = desk.project.project
     walked = days_of(context)
@@ -171,6 +177,7 @@ def _run(
         yield dg.MaterializeResult(
             asset_key=key,
             metadata=_counts(len(stored[output.name]), rows[output.name], walked)
+            | _lineage(project, output, after)
             | _shown(made.about.get(output.name, made if output is outputs[0] else Made()), walked[-1])
             | ({n: round(v, 3) for n, v in took.items()} if output is outputs[0] else {}),
             check_results=[
@@ -196,6 +203,11 @@ def _counts(last: int, total: int, walked: Sequence[date]) -> dict[str, Any]:
     return {"dagster/partition_row_count": last, "dagster/row_count": total, "days": len(walked)}
 
 
+def _lineage(project: str, output: Output, after: tuple[str, ...]) -> dict[str, Any]:
+    lineage = column_lineage(project, output.name, output.table, after)
+    return {"dagster/column_lineage": lineage} if lineage else {}
+
+
 def _shown(made: Made, day: date) -> dict[str, Any]:
     """Key figures as floats, which the UI charts over partitions, the words and the plot of the last day."""
     shown: dict[str, Any] = {name: float(value) for name, value in made.figures.items()}
@@ -219,7 +231,7 @@ def _spec(desk: Desk, output: Output, group: str, after: Sequence[str], kinds: f
     return dg.AssetSpec(
         asset_key(project.project, output.name),
         deps=[asset_key(project.project, name) for name in after],
-        description=output.table.meaning,
+        description=output.words or output.table.meaning,
         group_name=group,
         owners=[project.owner],
         kinds=set(kinds),

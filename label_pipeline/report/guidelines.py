@@ -54,7 +54,8 @@ def guidelines(data: ReportData) -> Guidelines:
 
 def _versions(data: ReportData, answered: list[str]) -> list[dict[str, Any]]:
     if "guideline_versions" in data.guidelines:
-        return data.guidelines["guideline_versions"].sort_by("place").to_pylist()
+        known: list[dict[str, Any]] = data.guidelines["guideline_versions"].sort_by("place").to_pylist()
+        return known
     nothing = dict.fromkeys(("title", "since", "annotations", "annotators", "warning"))
     return [nothing | {"version": name, "in_force": False} for name in answered]
 
