@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -107,12 +108,18 @@ def verdict(*, accepted: bool) -> Verdict:
 def digit_picture(item_id: str) -> bytes:
     """A real handwritten digit as a small PNG."""
     from PIL import Image
-    from sklearn.datasets import load_digits
 
-    pixels = load_digits().images[int(item_id.rsplit("-", 1)[-1]) % 1797]
+    pixels = _digits()[int(item_id.rsplit("-", 1)[-1]) % 1797]
     buffer = BytesIO()
     Image.fromarray((255 - pixels * 15.9).astype("uint8")).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@lru_cache(maxsize=1)
+def _digits() -> Any:
+    from sklearn.datasets import load_digits
+
+    return load_digits().images
 
 
 def _moved(winner: Any, k: int) -> Any:
