@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from label_pipeline.estimates import wilson
@@ -108,3 +110,38 @@ def test_gold_and_confidence_together_by_hand() -> None:
     assert (figure.value, figure.n) == (pytest.approx(value), 4)
     assert (figure.ci_low, figure.ci_high) == (pytest.approx(expected.ci_low), pytest.approx(expected.ci_high))
     assert found["label_accuracy", "all", ""].value == 0.75
+
+
+def test_numbers_against_gold_by_hand() -> None:
+    """Guards against numbers judged as if they were names: 7.0 is 7, and near is near."""
+    gold = [{"item_id": item, "label": label, "role": "evaluation", "origin": "seed"}
+            for item, label in {"a": "7", "b": "2.5", "c": "10"}.items()]  # fmt: skip
+    consensus = [{"item_id": item, "label": label, "voted_label": label, "confidence": 0.9, "status": "accepted"}
+                 for item, label in {"a": "7.0", "b": "3", "c": "8", "d": "1"}.items()]  # fmt: skip
+    given = night(kind="number", classes=(), gold=gold, consensus=consensus)
+    found = by_key(figures(given))
+    off = found["mean_absolute_error", "all", ""]
+    # 0, 0.5 and 2: their mean is 5/6, their spread 1.0408, Student's t with 2 degrees of freedom 4.3027.
+    assert (off.value, off.n) == (pytest.approx(5 / 6), 3)
+    assert (off.ci_low, off.ci_high) == (0.0, pytest.approx(5 / 6 + 4.302653 * 1.040833 / 3**0.5))
+    assert found["label_accuracy", "all", ""].value is None, "without a tolerance no number is right or wrong"
+    within = by_key(figures(replace(given, tolerance=0.5)))
+    assert (within["label_accuracy", "all", ""].value, within["label_accuracy", "all", ""].n) == (
+        pytest.approx(2 / 3),
+        3,
+    )
+    assert by_key(figures(night(gold=GOLD)))["mean_absolute_error", "all", ""].value is None
+
+
+def test_sets_against_gold_by_hand() -> None:
+    """Guards against a set that is wrong because its classes are written in another order, or right because one is."""
+    gold = [{"item_id": item, "label": label, "role": "evaluation", "origin": "seed"}
+            for item, label in {"a": "cat|dog", "b": "dog", "c": ""}.items()]  # fmt: skip
+    consensus = [{"item_id": item, "label": label, "voted_label": label, "confidence": 0.9, "status": "accepted"}
+                 for item, label in {"a": "cat|dog", "b": "cat|dog", "c": ""}.items()]  # fmt: skip
+    found = figures(night(kind="multi_label", gold=gold, consensus=consensus))
+    assert value(found, "label_accuracy") == (pytest.approx(2 / 3), 3)
+    assert value(found, "precision", "class", "cat") == (0.5, 2)
+    assert value(found, "recall", "class", "cat") == (1.0, 1)
+    assert value(found, "precision", "class", "dog") == (1.0, 2)
+    assert value(found, "class_share", "class", "dog") == (pytest.approx(2 / 3), 3)

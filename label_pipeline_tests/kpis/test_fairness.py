@@ -45,6 +45,10 @@ def test_groups_beside_the_rest_by_hand() -> None:
     assert found["noise_gap", "group", "crowd"].value == 0.0
     assert found["acceptance_gap", "group", "crowd"].value == pytest.approx(-0.25)
     assert found["agreement_gap_p", "group", "crowd"].value == 1.0
+    assert found["noise_gap_p", "group", "crowd"].value == 1.0
+    # Of 8 p-values those of accuracy come first, seen twice, then those of acceptance, seen twice: times 8/4.
+    assert found["acceptance_gap_p", "group", "crowd"].value == found["acceptance_gap_p", "group", "vendor"].value
+    assert 0.05 < found["acceptance_gap_p", "group", "crowd"].value < 1.0
     # Eight comparisons were made; that of accuracy holds, seen from both sides. Rejections fell on three people only.
     figure = found["gaps_beyond_chance", "all", ""]
     assert (figure.value, figure.n) == (2, 8)

@@ -55,7 +55,6 @@ def test_the_yield_by_hand() -> None:
     assert value(found, "relabel_yield", "route", "guideline") == (None, 0)
 
 
-
 def test_an_empty_queue_is_zero_items_of_no_age() -> None:
     """Guards against a finished project that looks like one without data."""
     found = figures(night(consensus=CONSENSUS, items=ITEMS))

@@ -101,6 +101,8 @@ def test_reviewers_and_adjudicators_by_hand() -> None:
     assert sorted(adjudication_hours(given).items()) == [("a", 27.0), ("b", 4.0), ("b", 5.0)]
     found = by_key(figures(given))
     assert (found["review_turnaround_p50", "all", ""].value, found["review_turnaround_p50", "all", ""].n) == (23.0, 4)
+    assert found["review_turnaround_p90", "all", ""].value == pytest.approx(28 + 0.7 * 212)
+    assert found["adjudication_turnaround_p50", "all", ""].value == 5.0
     most = found["adjudication_turnaround_p90", "all", ""]
     assert (most.value, most.n) == (pytest.approx(5 + 0.8 * 22), 3)
     assert found["turnaround_p50", "all", ""].value is None
