@@ -6,12 +6,12 @@ import argparse
 import shutil
 import sys
 import tempfile
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from label_pipeline.cli import OK, STOPPED
 from label_pipeline.clock import days, parse_day
-from label_pipeline.contracts.tables import GATES
+from label_pipeline.contracts.tables import CONSENSUS_LABELS
 from label_pipeline.errors import UserError
 from label_pipeline.files import replacing_folder
 from label_pipeline.folders import DataFolder
@@ -19,6 +19,7 @@ from label_pipeline.lake import Lake
 from label_pipeline.project import Project, load_project
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.compare import differing, same_rows
+from label_pipeline.retention import rebuilt_from
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,20 +72,23 @@ def _words(noted: str | None, then: manifests.Manifest | None, now: manifests.Ma
 def _rebuild(folder: DataFolder, beside: DataFolder, project: Project, day: date, *, from_landing: bool) -> Path | None:
     """The version of `day`, made in the data folder `beside`; None where a gate stopped the day.
 
-    From the lake's partitions of the day where they are there, else, or if asked, from landing alone, day by day.
+    From the day's own state where the lake has it, else from the nearest day before that it has, else, or if asked,
+    from landing alone. What nights write into the audit log they write into a copy.
     """
-    for part in ("projects", "landing", "audit"):
+    for part in ("projects", "landing"):
         if (folder.root / part).exists():
             (beside.root / part).symlink_to(folder.root / part)
-    known = not from_landing and Lake(folder, project.project).has(GATES, day)
-    if known:
-        _link_lake(folder, beside, project, day)
-    first = day if known else project.start
-    print(
-        f"{project.project}: {day} from {'the lake' if known else f'landing, {len(days(first, day))} nights'}",
-        file=sys.stderr,
-    )
-    _run(beside, project, first, day, only_candidate=known)
+    if (folder.root / "audit").exists():
+        shutil.copytree(folder.root / "audit", beside.root / "audit")
+    lake = Lake(folder, project.project)
+    first = project.start if from_landing else rebuilt_from(lake, project, day)
+    state_is_there = not from_landing and first == day and lake.has(CONSENSUS_LABELS, day)
+    known = day if state_is_there else first - timedelta(days=1)
+    _link_lake(folder, beside, project, known)
+    nights = f"{len(days(first, day))} nights from {first}"
+    how = "from its state in the lake" if state_is_there else f"by {nights}, from landing and the lake before them"
+    print(f"{project.project} {day}: {how}", file=sys.stderr)
+    _run(beside, project, first, day, only_candidate=state_is_there)
     home = beside.published(project.project)
     version = manifests.accepted_versions(home).get(day)
     return home / version if version else None
@@ -93,12 +97,12 @@ def _rebuild(folder: DataFolder, beside: DataFolder, project: Project, day: date
 def _link_lake(folder: DataFolder, beside: DataFolder, project: Project, day: date) -> None:
     """The project's partitions up to `day` in a lake of its own; what the rebuild writes replaces links, no files."""
     for table in sorted(folder.lake.glob(f"*/project={project.project}")):
-        for partition in sorted(table.glob("day=????-??-??")):
-            if partition.name <= f"day={day}":
-                place = beside.root / partition.relative_to(folder.root)
-                place.mkdir(parents=True)
-                for file in partition.glob("*.parquet"):
-                    (place / file.name).symlink_to(file)
+        partitions = [p for p in table.glob("day=????-??-??") if p.name <= f"day={day}"]
+        places = [table, *partitions] if partitions else []
+        for file in sorted(f for place in places for f in place.glob("*.*") if f.is_file()):
+            link = beside.root / file.relative_to(folder.root)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file)
 
 
 def _run(folder: DataFolder, project: Project, first: date, last: date, *, only_candidate: bool) -> None:
@@ -118,7 +122,8 @@ def _run(folder: DataFolder, project: Project, first: date, last: date, *, only_
     name = project.project
     wanted = [asset_key(name, "candidate"), asset_key(name, "splits")]
     if not only_candidate:
-        wanted = sorted(dg.AssetSelection.assets(*wanted).upstream().resolve(definitions.resolve_asset_graph()))
+        selected = dg.AssetSelection.assets(*wanted).upstream().required_multi_asset_neighbors()
+        wanted = sorted(selected.resolve(definitions.resolve_asset_graph()))
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             instance=instance,

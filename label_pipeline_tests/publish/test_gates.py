@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from label_pipeline.contracts.tables import CONSENSUS_LABELS, GOLD_SET, KPIS, LABEL_ISSUES, LANDINGS
+from label_pipeline.contracts.tables import CONSENSUS_LABELS, GOLD_SET, KPIS, LANDINGS
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.orchestration import assets_publish
