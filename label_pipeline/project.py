@@ -233,6 +233,10 @@ class Project(Part):
         for name in self.kpis:
             if name not in KPIS:
                 raise wrong(f"'{name}' is no KPI. {nearest(name, KPIS)}", "kpis", name)
+        for name in self.batches.hide or ():
+            if name not in self.items.fields:
+                known = nearest(name, self.items.fields)
+                raise wrong(f"'{name}' is not among items.fields. {known}", "batches", "hide")
         self._check_sources()
         self._check_uses()
         self._check_gold()
@@ -311,6 +315,13 @@ class Project(Part):
                 if name not in self.labels.classes:
                     known = nearest(name, self.labels.classes)
                     raise wrong(f"'{name}' is not a class. {known}", "gold", "recheck", version)
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The item fields that are not sent out with a batch."""
+        if self.batches.hide is not None:
+            return self.batches.hide
+        return (self.items.arrived_at,) if self.items.arrived_at else ()
 
     @property
     def landing_of(self) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from label_pipeline.project_base import Part, wrong
+from label_pipeline.project_base import Names, Part, wrong
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -37,7 +37,8 @@ class Batches(Part):
     Nobody sees a gold item more than `gold_exposure` times. With `prelabel` some new items carry the model's label.
     What has not come back `due_days` after it was sent may be sent again. Adjudicators are asked for `rechecks`
     decisions because of gold, at most, within the night's budget. From the landing day `require_from` on, answers on
-    items that were never sent are quarantined.
+    items that were never sent are quarantined. People are not sent the fields in `hide` (default: when an item arrived,
+    which would tell a gold check by its age).
     """
 
     size: int = Field(100, ge=1, le=100_000)
@@ -48,3 +49,4 @@ class Batches(Part):
     due_days: int = Field(14, ge=1)
     rechecks: int = Field(20, ge=0)
     require_from: date | None = None
+    hide: Names | None = None

@@ -134,8 +134,20 @@ def answers_given(lake: Lake, day: date, items: Iterable[str]) -> pa.Table:
 def current_items(lake: Lake, project: Project, day: date) -> pa.Table:
     """The newest version of every item as of `day`: item_id, payload, arrived_at, landed_day (the first one).
 
-    One more text column for each slice of the project. Sorted by item.
+    One more text column for each slice of the project. Sorted by item. Fields that are not sent out with a batch, and
+    the arrival, are the newest that were ever known: what comes back of the batch does not have them.
     """
+    kept = {f"kept_{k}": (name, json_key(name)) for k, name in enumerate(project.hidden)}
+    known = (
+        "OVER (PARTITION BY item_id ORDER BY day, landed_file ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
+    )
+    hidden = "".join(f", last_value(payload -> {key} IGNORE NULLS) {known} AS {k}" for k, (_, key) in kept.items())
+    payload = "payload"
+    for k, (name, key) in kept.items():
+        payload = (
+            f"CASE WHEN {k} IS NULL OR json_exists(payload, {key}) THEN {payload} "
+            f"ELSE json_merge_patch({payload}, json_object({literal(name)}, {k}))::VARCHAR END"
+        )
     slices = "".join(
         f", coalesce(payload ->> {json_key(name)}, '') AS {identifier('slice_' + name)}"
         for name in project.items.slices
@@ -144,12 +156,13 @@ def current_items(lake: Lake, project: Project, day: date) -> pa.Table:
         return con.sql(
             f"""
             WITH versions AS (
-                SELECT item_id, payload, arrived_at, day, min(day) OVER (PARTITION BY item_id) AS landed_day
+                SELECT item_id, payload, last_value(arrived_at IGNORE NULLS) {known} AS arrived_at,
+                    min(day) OVER (PARTITION BY item_id) AS landed_day{hidden}
                 FROM {_partitions(con, lake, ITEMS, day)}
                 QUALIFY row_number() OVER (
                     PARTITION BY item_id ORDER BY payload = '{{}}', day DESC, landed_file DESC) = 1
-            )
-            SELECT item_id, payload, arrived_at, landed_day{slices} FROM versions ORDER BY item_id
+            ), whole AS (SELECT * REPLACE ({payload} AS payload) FROM versions)
+            SELECT item_id, payload, arrived_at, landed_day{slices} FROM whole ORDER BY item_id
             """
         ).to_arrow_table()
 

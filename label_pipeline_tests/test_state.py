@@ -158,3 +158,19 @@ def test_before_anything_landed(house: House) -> None:
     found = current_items(house.lake, house.project, D1)
     assert len(found) == 0
     assert found.column_names[-2:] == ["slice_Input.kind", 'slice_q"']
+
+
+def test_what_is_not_sent_out_is_not_lost_when_the_rest_comes_back(tmp_path: Path) -> None:
+    """Loss: an item that was labelled by a batch has never arrived, and belongs to no slice."""
+    more = "items: {fields: [text, came, site, score], arrived_at: came, slices: [site]}\nbatches: {hide: [came, site]}"
+    house = House(tmp_path, "  t: {format: jsonl}\n", more=more)
+    whole = {"item_id": "i", "text": "old", "came": "2026-10-04T08:00Z", "site": {"n": 1}, "score": 2}
+    house.put("t/a.jsonl", [whole | {"annotator_id": "x", "label": "a"}])
+    house.put("t/b.jsonl", [{"item_id": "i", "text": "new", "annotator_id": "y", "label": "a"}], D2)
+    for day in (D1, D2):
+        house.night(day)
+    (item,) = current_items(house.lake, house.project, D2).to_pylist()
+    assert json.loads(item["payload"]) == {"text": "new", "came": "2026-10-04T08:00Z", "site": {"n": 1}}
+    assert item["arrived_at"].isoformat().startswith("2026-10-04T08:00")
+    assert json.loads(item["slice_site"]) == {"n": 1}
+    assert house.project.hidden == ("came", "site")

@@ -82,13 +82,14 @@ def task(row: Shown, project: Project, source: Source, control: Control | None) 
 
 
 def columns_of(row: Shown, project: Project, source: Source, slot: str = "") -> dict[str, Any]:
-    """The item and its fields by the names under which the source reads them back; `slot` stands for `<n>`.
+    """The item and its fields, but hidden ones, by the names under which the source reads them back; `slot` stands
+    for `<n>`.
 
     Raises:
         UserError: two of them would have one name.
     """
     named = {source.item[0].replace("<n>", slot): row.item_id}
-    for one in project.items.fields:
+    for one in (name for name in project.items.fields if name not in project.hidden):
         name = source.fields.get(one, one).replace("<n>", slot)
         if name in named and one in row.fields and named[name] != row.fields[one]:
             raise UserError(f"'{name}' would hold both the item and its field '{one}'", rule="sources.fields")

@@ -82,7 +82,7 @@ class Target:
                 f"its labelling interface shows '{missing[0]}', which no task would have",
                 where=where,
                 rule="items.fields",
-                do="Declare the field, or name its column in the source's fields.",
+                do="Declare the field, take it out of batches.hide, or name its column in the source's fields.",
             )
         known = [*its.get("labels", ())] or list(self._project.labels.by_word)
         words = {

@@ -57,9 +57,21 @@ def outgoing(folder: DataFolder, project: Project, day: date) -> list[Outgoing]:
 
 
 def send(folder: DataFolder, project: Project, batch: Outgoing) -> Outgoing:
-    """The batch, landed as sent today (in a project that is over, on its last day); once, however often it is sent."""
+    """The batch, landed as sent today (in a project that is over, on its last day); once, however often it is sent.
+
+    Raises:
+        UserError: the project has not begun, or somebody else has sent the batch meanwhile with other rows.
+    """
     if batch.sent_on is not None:
         return batch
+    before = sent_path(folder, project.project, batch.batch_id)
+    if before is not None:
+        was = sent_rows([before])
+        if BATCHES.conform(was[BATCHES.names]) != BATCHES.conform(batch.rows):
+            raise UserError(
+                f"batch {batch.batch_id} was just sent by somebody else", do="Send it again: as it was sent."
+            )
+        return Outgoing(batch.batch_id, batch.rows, was["sent_on"].iloc[0], batch.left_out)
     day = today(project.timezone)
     day = min(day, project.end) if project.end else day
     if day < project.start:

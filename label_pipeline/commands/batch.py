@@ -33,13 +33,13 @@ def run(arguments: argparse.Namespace) -> int:
     folder = DataFolder.choose(arguments.data)
     project = load_project(folder, arguments.project)
     day = parse_day(arguments.day) if arguments.day else _newest(folder, project)
-    batches = [b for b in outgoing(folder, project, day) if _wanted(b, arguments.purpose)]
+    composed = [b for b in outgoing(folder, project, day) if len(b.rows)]
+    batches = [b for b in composed if _wanted(b, arguments.purpose)]
     if arguments.out is None and not arguments.push:
-        _show(batches, project, day)
+        _show(batches if arguments.purpose else composed, project, day, arguments.purpose)
         return 0
-    batches = [b for b in batches if len(b.rows)]
     if not batches:
-        print(f"Nothing to send of {day}.")
+        print(f"Nothing to send of {day}{_for(arguments.purpose)}.")
     items = current_items(Lake(folder, project.project), project, day)
     payloads = dict(zip(items["item_id"].to_pylist(), items["payload"].to_pylist(), strict=True))
     for batch in batches:
@@ -123,10 +123,10 @@ def _source(project: Project, name: str | None, formats: Iterable[str], *, pulle
     return name or fitting[0]
 
 
-def _show(batches: list[Outgoing], project: Project, day: date) -> None:
+def _show(batches: list[Outgoing], project: Project, day: date, purpose: str | None) -> None:
     """Each batch with its rows by purpose, how many answers it asks for, and whether it is out."""
-    if not any(len(batch.rows) for batch in batches):
-        print(f"Nothing to label as of {day}.")
+    if not batches:
+        print(f"Nothing to label as of {day}{_for(purpose)}.")
         return
     lines = [["batch", "rows", "answers", "of which", "sent"]]
     for batch in batches:
@@ -135,7 +135,16 @@ def _show(batches: list[Outgoing], project: Project, day: date) -> None:
             [batch.batch_id, str(len(batch.rows)), str(int(batch.rows["people"].sum())), _purposes(batch.rows), state]
         )
     print_columns(lines)
-    print(f"Send with --out DIR or --push: label-pipeline batch {project.project} --day {day} ...")
+    asked = {
+        f" --purpose {ADJUDICATION}" if not _wanted(batch, None) else f" --purpose {purpose}" if purpose else ""
+        for batch in batches
+    }
+    for words in sorted(asked):
+        print(f"Send with --out DIR or --push: label-pipeline batch {project.project} --day {day}{words} ...")
+
+
+def _for(purpose: str | None) -> str:
+    return f" for {purpose}" if purpose else ""
 
 
 def _purposes(rows: pd.DataFrame) -> str:

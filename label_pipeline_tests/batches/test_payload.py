@@ -157,6 +157,18 @@ def test_one_name_for_two_things() -> None:
     assert task(row("blue", text="blue"), mixed, mixed.sources["ls"], None)["data"]["review"] == "blue"
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_hidden_is_not_sent(form: str) -> None:
+    """Loss: a gold check of last year among items of this week, told by the day on which it arrived."""
+    text = PROJECT.replace("fields: [text, size]", "fields: [text, size, came], arrived_at: came")
+    shown = [row(text="x", size=1, came="2025-01-01")]
+    for more, sent in (("", False), ("hide: [size], ", True), ("hide: [came, size], ", False)):
+        made = parse_project(text.replace("batches: {", "batches: {" + more), "project.yaml")
+        (content,) = written(shown, made, made.sources[SOURCES[form]], form, control=CONTROL).values()
+        assert ("2025-01-01" in content.decode()) == sent
+        assert ("size" in content.decode()) == (more == "")
+
+
 def test_classes_in_the_tools_words() -> None:
     """Loss: the tool takes any choice of a prediction without a word, and shows none that it does not know."""
     assert word_for(project(), "a", ["a", "b"]) == "a"
