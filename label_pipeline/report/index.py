@@ -74,7 +74,8 @@ def projects_index(projects: Sequence[Nights]) -> str:
         [row] = _rows(nights, newest, drawn=newest)
         by_title = {cell.title: cell for cell in row.cells}
         shown.append((nights.project, len(nights.days), row, by_title))
-    titles = list(dict.fromkeys(title for *_, cells in shown for title in cells))
+    known = (cell for *_, cells in shown for cell in cells.values() if cell.value != words.MISSING)
+    titles = list(dict.fromkeys(cell.title for cell in known))  # a column that nobody fills says nothing
     return page("index_projects.html", rows=shown, titles=titles)
 
 

@@ -60,6 +60,8 @@ def test_all_projects() -> None:
         "digits/index.html", f"digits/{DAY}.html",
     ]  # fmt: skip
     assert len(page.all("svg")) == 1, "one night is no trend"
+    assert "Skip rate" in page.text
+    assert "Queue size" not in page.text, "a column that no project fills"
 
 
 def test_years_of_nights_stay_small() -> None:
