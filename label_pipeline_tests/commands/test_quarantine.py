@@ -66,51 +66,59 @@ def test_rows_are_listed_and_counted(spoiled: DataFolder, capsys: pytest.Capture
 MARKS = """\
 project: marks
 start: 2026-10-05
-labels: {type: number, range: {at_least: 0}}
+labels: {type: text}
 sources: {s: {format: csv}}
+people: {roster: people.csv, unknown: quarantine}
 """
 
 
-def marks(folder: DataFolder, *days: list[str]) -> None:
-    """A project of numbers, whose nights are short: what was answered on each day."""
-    write(folder.project_file("marks"), MARKS)
-    for day, labels in zip((D1, D2), days, strict=True):
-        lines = "".join(f"i{k},a,{label}\n" for k, label in enumerate(labels))
-        put(folder, day, f"{day}.csv", "item_id,annotator_id,label\n" + lines, project="marks", source="s")
+def roster(folder: DataFolder, *names: str) -> None:
+    """The people of the project `marks`."""
+    lines = "".join(f"s,{name},in-house,annotator\n" for name in names)
+    write(folder.project("marks") / "people.csv", "source,identity,group,role\n" + lines)
 
 
 def test_a_replay_runs_what_the_mended_file_accepts(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: a fix that is not run again leaves the answers lost; one that is run from the wrong day loses others."""
-    marks(folder, ["1", "wolf"], ["2", "-1", "-2", "", "x"])
+    write(folder.project_file("marks"), MARKS)
+    roster(folder, "ann")
+    first = "item_id,annotator_id,label\ni1,ann,one\ni2,eve,two\n"
+    second = "item_id,annotator_id,label\ni3,ann,three\ni3,bob,drei\ni4,bob,vier\ni5,ann,\ni6,cem,six\n"
+    for day, text in ((D1, first), (D2, second)):
+        put(folder, day, f"{day}.csv", text, project="marks", source="s")
     assert run(folder, D1, D2, project="marks", only=INTAKE).success
     assert main(["quarantine", "marks", "--replay"]) == 0
     assert said(capsys) == ["None of 5 rows would be accepted by the project file as it is; nothing was run."]
-    write(folder.project_file("marks"), MARKS.replace("at_least: 0", "at_least: -1"))
-    assert main(["quarantine", "marks", "--replay", "--rule", "label_no_number"]) == 0
-    assert said(capsys)[0].startswith("None of 2 rows")
+    roster(folder, "ann", "bob")
+    assert main(["quarantine", "marks", "--replay", "--rule", "label_missing"]) == 0
+    assert said(capsys)[0].startswith("None of 1 rows")
     assert main(["quarantine", "marks", "--replay"]) == 0
     shown = capsys.readouterr()
     assert "2026-10-06 is the first day of which rows would now be accepted." in shown.err
     assert "marks: 2026-10-06 to 2026-10-06" in shown.err  # the first day has nothing to gain
-    assert [" ".join(line.split()) for line in shown.out.splitlines()][-5:] == [
+    assert [" ".join(line.split()) for line in shown.out.splitlines()][-4:] == [
         "rule before after",
+        "annotator_unknown 4 2",
         "label_missing 1 1",
-        "label_no_number 2 2",
-        "label_out_of_range 2 1",
-        "all 5 4",
+        "all 5 3",
     ]
-    assert sorted(e["label"] for e in partition(folder, "annotation_events", D2, "marks")) == ["-1", "2"]
+    events = partition(folder, "annotation_events", D2, "marks")
+    assert sorted(e["label"] for e in events) == ["drei", "three", "vier"]
 
 
 @pytest.mark.slow
 def test_a_flood_is_replayed(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: a night that was stopped must go on where it stopped, once the project file is mended."""
-    marks(folder, ["-1"] * 30, ["2"])
+    write(folder.project_file("marks"), MARKS)
+    roster(folder, "ann")
+    head = "item_id,annotator_id,label\n"
+    put(folder, D1, "a.csv", head + "".join(f"i{k},eve,x\n" for k in range(30)), project="marks", source="s")
+    put(folder, D2, "b.csv", head + "i1,ann,x\n", project="marks", source="s")
     assert main(["nightly", "--project", "marks", "--from", "2026-10-05", "--to", "2026-10-06"]) == 1
-    assert "label_out_of_range 30 (source s)" in capsys.readouterr().err
+    assert "annotator_unknown 30 (source s)" in capsys.readouterr().err
     assert main(["status"]) == 0
     assert "flooded: 2026-10-05: label-pipeline quarantine marks --day 2026-10-05" in said(capsys)
-    write(folder.project_file("marks"), MARKS.replace("at_least: 0", "at_least: -1"))
+    roster(folder, "ann", "eve")
     assert main(["quarantine", "marks", "--replay"]) == 0
     assert said(capsys)[-1] == "all 30 0"
     assert main(["status"]) == 0

@@ -9,13 +9,15 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from label_pipeline.contracts.tables import GOLD_SET, LANDINGS
+from label_pipeline.contracts.tables import GOLD_ASKS, GOLD_SET, LANDINGS
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
-from label_pipeline.orchestration import assets_ingest
+from label_pipeline.orchestration import assets_gold
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made
 from label_pipeline_tests.orchestration.runs import D1, D2, INTAKE, ITEMS, SEEDS, Run, partition, pets, put, run
+
+GOLD = ("gold_set", "gold_asks")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[DataFolder, Run]:
     folder = pets(tmp_path_factory.mktemp("spoiled"), days=1, seeds=SEEDS + f"{ITEMS[0]},dog,evaluation\n")
     put(folder, D1, "truncated.csv", "item_id,annotator_id,la")
     put(folder, D1, "stray.csv", "item_id\n", source="crowds")
-    return folder, run(folder, D1, D1, only=[*INTAKE, "gold_set"])
+    return folder, run(folder, D1, D1, only=[*INTAKE, *GOLD])
 
 
 def test_an_unreadable_file_is_a_warning_that_stops_nothing(spoiled: tuple[DataFolder, Run]) -> None:
@@ -82,17 +84,18 @@ def bad_gold(desk: Desk, day: date) -> Made:
         "valid_to": [None, None],
         "evidence": ["x", "x"],
     }
-    return Made(rows={"gold_set": pd.DataFrame(rows)})
+    empty: dict[str, list[Any]] = {name: [None, None] for name in GOLD_SET.names}
+    return Made(rows={"gold_set": pd.DataFrame(empty | rows), "gold_asks": GOLD_ASKS.empty()})
 
 
 def test_rows_that_break_the_contract_are_never_written(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss: a faulty kernel's rows would replace yesterday's good partition before anybody looks at them."""
     pets(folder.root, days=2)
-    assert run(folder, D1, D1, only=[*INTAKE, "gold_set"]).success
+    assert run(folder, D1, D1, only=[*INTAKE, *GOLD]).success
     lake = Lake(folder, "pets")
     before = lake.path(GOLD_SET, D1).read_bytes()
-    monkeypatch.setattr(assets_ingest, "_gold", bad_gold)
-    broken = run(folder, D1, D2, only=[*INTAKE, "gold_set", "predictions"])
+    monkeypatch.setattr(assets_gold, "_gold", bad_gold)
+    broken = run(folder, D1, D2, only=[*INTAKE, *GOLD, "predictions"])
     assert not broken.success
     check = broken.checks["gold_set", "contract"]
     assert not check.passed

@@ -68,12 +68,12 @@ def test_the_command_line_says_so(
     """Loss: a night that ends with 0 and no training set is looked into for hours."""
     monkeypatch.setenv("LABEL_PIPELINE_DATA", str(folder.root))
     monkeypatch.setenv("DAGSTER_HOME", "")
-    kept(folder, "type: multi_label, classes: [a, b]", [ANSWERS[0] | {"label": "b|a", "status": ""}])
+    kept(folder, "type: pairwise", [ANSWERS[0] | {"label": "left", "status": ""}])
     assert main(["nightly", "--project", "marks", "--from", str(D1), "--to", str(D2)]) == 0
     said = capsys.readouterr()
     assert "have no consensus yet" in said.err
     assert "training set" not in said.out
-    assert [e["label"] for e in partition(folder, "annotation_events", D1, "marks")] == ["a|b"]
+    assert [e["label"] for e in partition(folder, "annotation_events", D1, "marks")] == ["left"]
     assert main(["status"]) == 0
     said = capsys.readouterr()
     assert "computed:     2 days, last 2026-10-06" in said.out
