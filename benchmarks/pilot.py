@@ -89,8 +89,7 @@ def simulated(answers: int) -> Iterator[str]:
             whole = Patterns.of(votes_of(people, label, k))
             known = alpha(whole, replicates=1).value or 0.0
             agreement = raw_agreement(whole).value or 0.0
-            said = np.bincount(label.ravel(), minlength=k) / label.size
-            assumed = Assumptions(tuple(map(str, range(k))), said, agreement, answers)
+            assumed = Assumptions(tuple(map(str, range(k))), np.asarray(shares), agreement, answers)
             planned = {size: plan(size, assumed, sizes=()) for size in SIZES}
             for size in SIZES:
                 seen = [_pilot(random, people, label, k, size, seed) for seed in range(PILOTS)]
@@ -98,7 +97,7 @@ def simulated(answers: int) -> Iterator[str]:
                 covers = np.mean([(a.ci_low or -1) <= known <= (a.ci_high or 1) for a, _, _ in seen])
                 rarest = np.nanmean([c for _, _, c in seen])
                 width = planned[size].at_size
-                of_rarest = planned[size].classes[int(np.argmin(said))].alpha
+                of_rarest = planned[size].classes[-1].alpha
                 yield (
                     f"{setting:18} {name:15} {size:5} {width.alpha:7.3f} {np.nanmean(overall):7.3f} "
                     f"{np.nanmean(overall) / width.alpha:5.2f} {covers:6.0%} {width.agreement:9.3f} "
@@ -109,14 +108,13 @@ def simulated(answers: int) -> Iterator[str]:
 def _pilot(
     random: np.random.Generator, people: IntArray, label: IntArray, k: int, size: int, seed: int
 ) -> tuple[Estimate, float, float]:
-    """Alpha of one pilot, and half the widths of raw agreement's interval and of the rarest class's alpha."""
+    """Alpha of one pilot, and half the widths of raw agreement's interval and of the last class's alpha."""
     rows = random.choice(len(label), size, replace=False)
     patterns = Patterns.of(votes_of(people[rows], label[rows], k))
-    rarest = int(np.argmin(np.bincount(label.ravel(), minlength=k)))
     return (
         alpha(patterns, seed=seed),
         half(raw_agreement(patterns, seed=seed)),
-        half(alpha_by_class(patterns, [rarest], seed=seed)[0]),
+        half(alpha_by_class(patterns, [k - 1], seed=seed)[0]),
     )
 
 

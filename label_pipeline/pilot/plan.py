@@ -25,7 +25,7 @@ SIZES = (100, 150, 200, 300, 500, 750, 1000)
 """Items: the sizes a plan compares."""
 USUAL_ALPHA = 0.67
 """Krippendorff's alpha that is expected where nothing is known: the least for tentative conclusions (his book, 11)."""
-SIMULATED = 400
+SIMULATED = 1000
 _LARGEST_SEARCHED = 10_000_000
 
 

@@ -1,7 +1,8 @@
 """`pilot` and `guidelines`: a project that begins, told by its commands alone.
 
-One story in three nights: items land; a pilot of 100 is drawn, sent and answered under a guideline that leaves claims
-and facts unclear; the guideline is changed, and a second pilot is sent and answered.
+One story: items land, and a night is run; a pilot of 100 is drawn from it, sent, and answered under a guideline that
+leaves claims and facts unclear; the guideline is changed, and a second pilot of 120 others is sent and answered; then
+the nights of both are run.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from label_pipeline_tests.orchestration.runs import mart, partition, write
 
 D2, D3 = date(2026, 10, 6), date(2026, 10, 7)
 ITEMS = 260
+FIRST, SECOND = (f"claims-{START}-pilot-{size}" for size in (100, 120))
 
 
 @dataclass(frozen=True)
@@ -43,35 +45,28 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         environment.setenv("LABEL_PIPELINE_DATA", str(folder.root))
         environment.setenv("DAGSTER_HOME", "")
         truth = claims(folder, ITEMS)
-        night(START)
-        first = sent(environment, folder, START, D2)
-        write(folder.landing("claims", D2) / "desk" / "a.csv", answers(first, truth, D2, batch(START), unclear=0.5))
-        night(D2)
+        nights(START, START)
+        first = sent(environment, folder, 100, D2)
+        write(folder.landing("claims", D2) / "desk" / "a.csv", answers(first, truth, D2, FIRST, unclear=0.5))
         guideline(folder, "v2", V2)
-        second = sent(environment, folder, D2, D3)
+        second = sent(environment, folder, 120, D3)
         # This tool loses the batch on the way: its answers are told by who answered what.
         write(folder.landing("claims", D3) / "desk" / "b.csv", answers(second, truth, D3, "", unclear=0.02))
-        night(D3)
+        nights(D2, D3)
         yield Story(folder, truth, first, second)
 
 
-def night(day: date) -> None:
-    assert main(["nightly", "--project", "claims", "--day", str(day)]) in (0, 1), (
-        "a gate may stop it: hardly any labels"
-    )
+def nights(first: date, last: date) -> None:
+    asked = ["--from", str(first), "--to", str(last)]
+    assert main(["nightly", "--project", "claims", *asked]) in (0, 1), "a gate may stop it: hardly any labels"
 
 
-def batch(drawn_from: date, size: int = 100) -> str:
-    return f"claims-{drawn_from}-pilot-{size}"
-
-
-def sent(environment: pytest.MonkeyPatch, folder: DataFolder, drawn_from: date, today: date) -> list[str]:
-    """Send a pilot of 100 as of `today`; the items in its file."""
+def sent(environment: pytest.MonkeyPatch, folder: DataFolder, size: int, today: date) -> list[str]:
+    """Send a pilot as of `today`; the items in its file."""
     environment.setattr("label_pipeline.batches.send.today", lambda _: today)
     out = folder.root / f"out-{today}"
-    at = ["--day", str(drawn_from), "--people", "3"]
-    assert main(["pilot", "claims", "--size", "100", *at, "--out", str(out), "--format", "csv"]) == 0
-    return column(out / f"{batch(drawn_from)}.csv")
+    assert main(["pilot", "claims", "--size", str(size), "--people", "3", "--out", str(out), "--format", "csv"]) == 0
+    return column(out / f"claims-{START}-pilot-{size}.csv")
 
 
 def column(path: Path, name: str = "item_id") -> list[str]:
@@ -98,7 +93,7 @@ def here(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_sent_is_a_plain_sample(story: Story) -> None:
     """Loss: a pilot that measures the model, or one paper, or that is asked twice."""
     rows = partition(story.folder, "dispatches", D3, "claims")
-    assert len(story.first) == len(set(story.first)) == len(story.second) == 100
+    assert (len(set(story.first)), len(set(story.second))) == (100, 120)
     assert not set(story.first) & set(story.second)
     assert {(r["purpose"], r["people"], r["prelabelled"], r["route"]) for r in rows} == {
         ("pilot", 3, False, "annotator")
@@ -111,31 +106,31 @@ def test_what_was_sent_is_a_plain_sample(story: Story) -> None:
 def test_before_it_is_told_how_sure_it_will_be(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: a pilot too small to decide anything is noticed when it is paid for. The intervals came as planned."""
     plan = told(capsys, "pilot", "claims", "--size", "100", "--people", "3", "--day", str(START))
-    assert plan["batch_id"] == batch(START)
+    assert plan["batch_id"] == FIRST
     assert set(plan["items"]) == set(story.first), "what was sent is what is shown again"
     width = {each["size"]: each for each in plan["widths"]}
     assert set(width) == {100, 150, 200, 300, 500, 750, 1000}
     assert width[500]["alpha"] < width[100]["alpha"] / 2
-    report = told(capsys, "pilot", "claims", "--report", "--batch", batch(START))
+    report = told(capsys, "pilot", "claims", "--report", "--batch", FIRST)
     seen = (report["alpha"]["ci_high"] - report["alpha"]["ci_low"]) / 2
     assert 0.6 <= seen / width[100]["alpha"] <= 1.6
     text = said(capsys, "pilot", "claims", "--size", "100", "--people", "3", "--day", str(START))
     assert "<- asked for" in text
     assert "Assumed:" in text
-    assert f"It was sent as {batch(START)} on {D2}." in text
+    assert f"It was sent as {FIRST} on {D2}." in text
 
 
 def test_sending_again_is_the_same_file_and_no_second_batch(story: Story, tmp_path: Path) -> None:
     """Loss: a disk that was full at the first try leaves a pilot that nobody can get, or two of them."""
     again = ["pilot", "claims", "--size", "100", "--day", str(START), "--out", str(tmp_path), "--format", "csv"]
     assert main(again) == 0
-    assert column(tmp_path / f"{batch(START)}.csv") == story.first
-    assert len(partition(story.folder, "dispatches", D3, "claims")) == 200
+    assert column(tmp_path / f"{FIRST}.csv") == story.first
+    assert len(partition(story.folder, "dispatches", D3, "claims")) == 220
 
 
 def test_an_unclear_guideline_is_a_no_go(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: ten thousand items labelled under a guideline that two classes fall through."""
-    report = told(capsys, "pilot", "claims", "--report", "--batch", batch(START), "--day", str(D2))
+    report = told(capsys, "pilot", "claims", "--report", "--batch", FIRST, "--day", str(D2))
     assert (report["asked"], report["answered"], report["pairable"], report["answers"]) == (100, 100, 100, 300)
     assert report["annotators"] == 5
     assert report["verdict"]["decision"] == "no-go"
@@ -159,8 +154,8 @@ def test_the_last_pilot_is_told_though_its_tool_lost_the_batch(
 ) -> None:
     """Loss: a tool without batch ids cannot have a pilot; or the answers of the first one are counted with it."""
     report = told(capsys, "pilot", "claims", "--report")
-    assert report["batches"] == [batch(D2)]
-    assert (report["asked"], report["answers"]) == (100, 300)
+    assert report["batches"] == [SECOND]
+    assert (report["asked"], report["answers"]) == (120, 360)
     assert report["verdict"]["decision"] == "undecided", "alpha is met; nothing measures label accuracy yet"
     page, text = tmp_path / "pilot.html", tmp_path / "pilot.md"
     words = said(capsys, "pilot", "claims", "--report", "--write", str(page))
@@ -172,14 +167,14 @@ def test_the_last_pilot_is_told_though_its_tool_lost_the_batch(
     assert "http" not in page.read_text("utf-8").replace("http-equiv", "")
     assert "number" in page.read_text("utf-8"), "example items are shown by their text"
     everything = told(capsys, "pilot", "claims", "--report", "--all")
-    assert (everything["asked"], everything["answered"], everything["answers"]) == (ITEMS, 200, 600)
+    assert (everything["asked"], everything["answered"], everything["answers"]) == (ITEMS, 220, 660)
 
 
 def test_the_change_of_guideline_shows(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: nobody knows whether the new guideline helped, or it is praised for what is chance."""
     found = told(capsys, "guidelines", "claims")
     versions = {row["version"]: row for row in found["guideline_versions"]}
-    assert [row["annotations"] for row in versions.values()] == [300, 300]
+    assert [row["annotations"] for row in versions.values()] == [300, 360]
     assert [row["in_force"] for row in versions.values()] == [False, True]
     assert versions["v2"]["title"] == "Facts and claims v2"
     assert not any(row["warning"] for row in versions.values())
@@ -240,7 +235,7 @@ def test_what_cannot_be(capsys: pytest.CaptureFixture[str], words: list[str], to
 
 def test_its_columns_are_those_of_every_batch(story: Story) -> None:
     """Loss: a pilot that later nights do not recognise as sent."""
-    files = sorted(story.folder.root.glob("landing/claims/*/*/claims-*-pilot-100.jsonl"))
+    files = sorted(story.folder.root.glob("landing/claims/*/*/claims-*-pilot-*.jsonl"))
     assert len(files) == 2
     for path in files:
         assert list(json.loads(path.read_text("utf-8").splitlines()[0])) == BATCHES.names

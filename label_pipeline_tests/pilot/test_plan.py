@@ -118,7 +118,7 @@ def test_planned_widths_are_those_real_pilots_have(datasets: Path, name: str) ->
         both = votes.label[votes.offsets[:-1]] == votes.label[votes.offsets[:-1] + 1]
         agreements.append(float(both.mean()))
     shares = two["label"].value_counts(normalize=True)
-    assumed = Assumptions(tuple(shares.index), shares.to_numpy(np.float64), float(np.mean(agreements)), 2)
+    assumed = Assumptions(tuple(shares.index), np.asarray(shares, dtype=np.float64), float(np.mean(agreements)), 2)
     planned, seen = plan(200, assumed, sizes=()).at_size.alpha, float(np.mean(widths))
     print(f"{name}: alpha planned ±{planned:.3f}, in 20 pilots of 200 items ±{seen:.3f} on average")
     assert 0.75 <= seen / planned <= 1.34
