@@ -1,4 +1,4 @@
-"""What the relabel queue buys: `python -m benchmarks.loop [simulated|replay] [--seeds N] [--sets ...]`.
+"""What the relabel queue buys: `python -m benchmarks.loop simulated|replay [--seeds N] [--sets ...] [--kept FILE]`.
 
 Here belong simulated crowds over real items, real annotations that are hidden and bought back, the orders that
 compete, and what is told of them. Every order sees the same items, answers and budgets, and its labels are made by the
@@ -13,11 +13,13 @@ item; the queue with people asks whom it names, nobody for more than twice the m
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +39,7 @@ from label_pipeline.relabel.route import QueuePolicy
 from label_pipeline.settle import Policy, consensus_table
 from label_pipeline.votes import Votes
 
-ITEMS, PEOPLE, START, NIGHTS, SHARE = 400, 24, 2, 5, 3
+ITEMS, PEOPLE, START, NIGHTS, SHARE = 600, 24, 2, 5, 3
 SETTINGS = ("good", "spammers", "confused", "weak model", "no model")
 QUEUE, FREE, RANDOM, LOWEST, ACTIVE = ("queue", "queue, anyone", "random", "lowest agreement", "ActiveLab")
 ORDERS = (QUEUE, FREE, RANDOM, LOWEST, ACTIVE)
@@ -226,6 +228,19 @@ def queue_of(night: Night, left: np.ndarray, budget: int) -> pd.DataFrame:
     return queue[queue["within_budget"]]
 
 
+def kept_courses(key: str, world: Callable[[], World], kept: Path | None) -> dict[str, np.ndarray]:
+    """The courses of a world, looked up by its key in a file of JSON lines, or made and added to it."""
+    lines = kept.read_text().splitlines() if kept and kept.exists() else []
+    for line in map(json.loads, lines):
+        if line["key"] == key:
+            return {order: np.array(course) for order, course in line["courses"].items()}
+    found = courses(world(), ORDERS)
+    if kept:
+        with kept.open("a") as file:
+            file.write(json.dumps({"key": key, "courses": {k: v.tolist() for k, v in found.items()}}) + "\n")
+    return found
+
+
 def courses(world: World, orders: tuple[str, ...]) -> dict[str, np.ndarray]:
     """By order, the accuracy of the consensus at the start and after each of `NIGHTS` nights: (NIGHTS + 1,)."""
     known = world.truth >= 0
@@ -288,23 +303,25 @@ def told(name: str, by_seed: list[dict[str, np.ndarray]]) -> None:
 
 def main() -> int:
     """Print a table a set and setting."""
-    import os
-
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("kind", choices=["simulated", "replay"])
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--sets", nargs="*")
     arguments.add_argument("--settings", nargs="*", default=SETTINGS)
     arguments.add_argument("--datasets", type=Path, default=Path(os.environ.get("LABEL_PIPELINE_DATASETS", ".")))
+    arguments.add_argument("--kept", type=Path, help="file of courses made before, which are not made again")
     asked = arguments.parse_args()
+    worlds: dict[str, Callable[[int], World]] = {}
     if asked.kind == "replay":
         for name in asked.sets or REPLAYED:
-            told(name, [courses(replayed(name, seed, asked.datasets), ORDERS) for seed in range(asked.seeds)])
-        return 0
-    for name in asked.sets or ("digits", "text"):
-        for setting in asked.settings:
-            worlds = (simulated(name, setting, seed, asked.datasets) for seed in range(asked.seeds))
-            told(f"{name}, {setting}", [courses(world, ORDERS) for world in worlds])
+            worlds[name] = partial(replayed, name, folder=asked.datasets)
+    else:
+        for name in asked.sets or ("digits", "text"):
+            for setting in asked.settings:
+                worlds[f"{name}, {setting}"] = partial(simulated, name, setting, folder=asked.datasets)
+    for name, world in worlds.items():
+        made = [kept_courses(f"{name}, {seed}", partial(world, seed), asked.kept) for seed in range(asked.seeds)]
+        told(name, made)
     return 0
 
 

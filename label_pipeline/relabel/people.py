@@ -21,13 +21,22 @@ ASKED = 3
 """How many people are named for an item: the one to ask, and two who may stand in."""
 MOST_PEOPLE = 500
 """The most annotators who are weighed against each other; those who gave most answers."""
+CAUTION = 8.0
+"""Answers a class that a person's own confusions need to count as much as what the person's accuracy alone says."""
+FEW = 8.0
+"""Answers that a person's accuracy needs to count as much as that of all."""
 CELLS = 1 << 25
 """The most cells of confusion matrices that are held at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
-    """The annotators who may be asked: `ids` (n,), how many answers each gave, `laws` (n, K, K): answers by truth."""
+    """The annotators who may be asked: `ids` (n,), how many answers each gave, `laws` (n, K, K): answers by truth.
+
+    Whoever is chosen for being best was lucky too. So a person's law is drawn towards what is known of many: the law of
+    all, its diagonal moved by one step in log odds until it has the person's accuracy, which in turn is drawn towards
+    that of all by `FEW`. Confusions of one's own count as far as answers bear them out (`CAUTION`).
+    """
 
     ids: tuple[str, ...]
     answers: FloatArray
@@ -46,16 +55,39 @@ class Panel:
         rows = annotators[keep]
         most = min(MOST_PEOPLE, CELLS // max(n_classes, 1) ** 2)
         rows = rows.sort_values(["n", "annotator_id"], ascending=[False, True]).head(most).sort_values("annotator_id")
-        laws = np.empty((len(rows), n_classes, n_classes))
+        own = np.empty((len(rows), n_classes, n_classes))
         for k, flat in enumerate(rows["confusion"]):
-            laws[k] = np.asarray(flat, dtype=np.float64).reshape(n_classes, n_classes)
-        return cls(tuple(rows["annotator_id"]), rows["n"].to_numpy(np.float64), laws)
+            own[k] = np.asarray(flat, dtype=np.float64).reshape(n_classes, n_classes)
+        answers = rows["n"].to_numpy(np.float64)
+        return cls(tuple(rows["annotator_id"]), answers, cautious(own, answers))
 
     def typical(self, accuracy: float, n_classes: int) -> FloatArray:
         """The law (K, K) of an answer by just anybody: the mean over answers, or `even_law` where nobody is known."""
         if not self.ids:
             return even_law(n_classes, accuracy)
         return np.asarray(np.tensordot(self.answers / self.answers.sum(), self.laws, axes=1))
+
+
+def cautious(own: FloatArray, answers: FloatArray) -> FloatArray:
+    """Confusion matrices (n, K, K) of people with so many `answers` (n,), drawn towards what is known of many."""
+    n, n_classes = own.shape[:2]
+    if n == 0 or n_classes < 2:
+        return own
+    pooled = np.tensordot(answers / answers.sum(), own, axes=1)
+    right = np.diagonal(own, axis1=1, axis2=2).mean(axis=1)
+    right = (answers * right + FEW * np.diagonal(pooled).mean()) / (answers + FEW)
+    hit = np.clip(np.diagonal(pooled), _EDGE, 1 - _EDGE)
+    odds, low, high = np.log(hit / (1 - hit)), np.full(n, -20.0), np.full(n, 20.0)
+    for _ in range(40):  # halves the step's interval: to 1e-10
+        step = (low + high) / 2
+        short = (1 / (1 + np.exp(-(odds + step[:, None])))).mean(axis=1) < right
+        low, high = np.where(short, step, low), np.where(short, high, step)
+    hits = 1 / (1 + np.exp(-(odds + low[:, None])))
+    usual = pooled * ((1 - hits) / (1 - hit))[:, :, None]
+    usual[:, np.arange(n_classes), np.arange(n_classes)] = hits
+    usual /= usual.sum(axis=2, keepdims=True)
+    weight = (answers / n_classes / (answers / n_classes + CAUTION))[:, None, None]
+    return np.asarray(weight * own + (1 - weight) * usual)
 
 
 def ask(telling: FloatArray, panel: Panel, labelled: Sequence[Collection[str]], load: float) -> IntArray:
@@ -91,4 +123,5 @@ def names_of(chosen: npt.NDArray[Any], panel: Panel) -> list[list[str]]:
     return [[panel.ids[k] for k in row if k >= 0] for row in chosen.tolist()]
 
 
+_EDGE = 1e-6
 _PRIOR_RIGHT, _PRIOR_N = 4.0, 5.0

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from label_pipeline.relabel.people import ASKED, Panel, ask, names_of
+from label_pipeline.relabel.people import ASKED, CAUTION, FEW, Panel, ask, cautious, names_of
 from label_pipeline.relabel.value import even_law
 
 CLEAR = [1.0, 0.0, 0.0, 1.0]
@@ -17,8 +17,8 @@ def annotators(*rows: tuple[str, int, list[str], Any, str]) -> pd.DataFrame:
 def test_who_is_on_the_panel() -> None:
     """Guards against asking spammers, adjudicators, models, or people whose votes do not count."""
     rows = annotators(
-        ("b", 10, [], CLEAR, "annotator"),
-        ("a", 30, ["drifting"], [0.8, 0.2, 0.4, 0.6], "annotator"),
+        ("b", 10_000, [], CLEAR, "annotator"),
+        ("a", 30_000, ["drifting"], [0.8, 0.2, 0.4, 0.6], "annotator"),
         ("spam", 30, ["spammer"], CLEAR, "annotator"),
         ("expert", 30, [], CLEAR, "adjudicator"),
         ("barred", 30, [], CLEAR, "annotator"),
@@ -28,9 +28,29 @@ def test_who_is_on_the_panel() -> None:
     panel = Panel.of(rows, 2, barred={"barred"})
     assert panel.ids == ("a", "b")
     # Three of four answers are a's.
-    assert panel.typical(0.9, 2) == pytest.approx(np.array([[0.85, 0.15], [0.3, 0.7]]))
+    assert panel.typical(0.9, 2) == pytest.approx(np.array([[0.85, 0.15], [0.3, 0.7]]), abs=1e-3)
     nobody = Panel.of(rows.iloc[:0], 2)
     assert nobody.typical(0.9, 2) == pytest.approx(even_law(2, 0.9))
+
+
+def test_a_law_rests_on_many_until_a_person_is_known() -> None:
+    """Guards against asking whoever was lucky in three answers, and against never learning who confuses what."""
+    good, swaps = np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([[0.3, 0.7], [0.1, 0.9]])
+    own = np.stack([good, swaps])
+    known = cautious(own, np.array([1e6, 1e6]))
+    assert known == pytest.approx(own, abs=1e-4)
+    answers = np.array([16.0, 16.0])
+    few = cautious(own, answers)
+    assert few.sum(axis=2) == pytest.approx(np.ones((2, 2)))
+    # Of two matrices of equal weight the law of all has 0.6 and 0.9 on its diagonal. A person's accuracy, 0.9 and 0.6,
+    # is drawn to its mean 0.75 by 8 answers; at 8 answers a class half of the law is one's own.
+    right = (16 * np.array([0.9, 0.6]) + FEW * 0.75) / (16 + FEW)
+    half = 8 / (8 + CAUTION)
+    usual = (few - half * own) / (1 - half)
+    assert np.diagonal(usual, axis1=1, axis2=2).mean(axis=1) == pytest.approx(right)
+    odds = np.log(usual / (1 - usual))
+    moved = np.diagonal(odds, axis1=1, axis2=2) - np.log([0.6 / 0.4, 0.9 / 0.1])
+    assert moved[:, 0] == pytest.approx(moved[:, 1])
 
 
 def test_whom_to_ask_by_hand() -> None:
