@@ -164,8 +164,15 @@ def _run(
             )
             raise dg.Failure(f"{day}: {broken}", allow_retries=False) from broken
         took = {n: max(v, spent[n]) if n == "peak_memory_mb" else v + spent[n] for n, v in took.items()}
-        for name in rows:
-            rows[name] += len(stored[name])
+        for output in outputs:
+            rows[output.name] += len(stored[output.name])
+            about = made.about.get(output.name, made if output is outputs[0] else Made())
+            # A range has one result; what is true of a day belongs to its partition, or the UI would chart a flat line.
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": len(stored[output.name])} | _shown(about, day, last=day == walked[-1]),
+                asset_key(project, output.name),
+                str(day),
+            )
         # A check of a range fails when it failed on any of its days; the first one is told.
         outcome |= {n: c for n, c in made.checks.items() if n not in outcome or outcome[n].passed}
         context.log.info("%s %s: %s", project, day, ", ".join(f"{n} {len(t)} rows" for n, t in stored.items()))
@@ -176,9 +183,8 @@ def _run(
         key, own = asset_key(project, output.name), [c.name for c in checks if c.asset == output.name]
         yield dg.MaterializeResult(
             asset_key=key,
-            metadata=_counts(len(stored[output.name]), rows[output.name], walked)
+            metadata={"dagster/row_count": rows[output.name], "days": len(walked)}
             | _lineage(project, output, after)
-            | _shown(made.about.get(output.name, made if output is outputs[0] else Made()), walked[-1])
             | ({n: round(v, 3) for n, v in took.items()} if output is outputs[0] else {}),
             check_results=[
                 dg.AssetCheckResult(asset_key=key, check_name="contract", passed=True, metadata={"days": len(walked)}),
@@ -199,21 +205,17 @@ def _check_result(key: dg.AssetKey, name: str, check: Check, specs: Sequence[Che
     )
 
 
-def _counts(last: int, total: int, walked: Sequence[date]) -> dict[str, Any]:
-    return {"dagster/partition_row_count": last, "dagster/row_count": total, "days": len(walked)}
-
-
 def _lineage(project: str, output: Output, after: tuple[str, ...]) -> dict[str, Any]:
     lineage = column_lineage(project, output.name, output.table, after)
     return {"dagster/column_lineage": lineage} if lineage else {}
 
 
-def _shown(made: Made, day: date) -> dict[str, Any]:
-    """Key figures as floats, which the UI charts over partitions, the words and the plot of the last day."""
+def _shown(made: Made, day: date, *, last: bool) -> dict[str, Any]:
+    """A day's key figures as floats, which the UI charts over partitions, its words, and the plot of the last day."""
     shown: dict[str, Any] = {name: float(value) for name, value in made.figures.items()}
     if made.words:
         shown["in words"] = dg.MetadataValue.md(made.words)
-    if made.plot:
+    if made.plot and last:
         picture = base64.b64encode(made.plot()).decode()
         shown["plot"] = dg.MetadataValue.md(f"![{day}](data:image/png;base64,{picture})")
     return shown

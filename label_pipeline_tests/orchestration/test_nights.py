@@ -84,6 +84,27 @@ def test_figures_and_a_small_plot_are_shown(nights: Nights, asset: str) -> None:
     assert len(content) < 12_000
 
 
+def test_each_day_has_its_own_figures(nights: Nights) -> None:
+    """Loss: after a backfill the UI charts a flat line, the last day's figure on every day."""
+    folder, run = nights
+    for asset, kpi in (("kpis_throughput", "annotations_per_day"), ("kpis_queue", "queue_size")):
+        shown = {str(m.partition): m.metadata[kpi].value for m in run.materialized[asset]}
+        rows = {str(d): partition(folder, "kpis", d, "sample") for d in (D1, D2, D3)}
+        kept = {d: next(r["value"] for r in rs if (r["kpi"], r["dimension"]) == (kpi, "all")) for d, rs in rows.items()}
+        assert shown == kept
+    assert len(set(shown.values())) > 1, "three equal days would show nothing"
+    counts = {str(m.partition): m.metadata["dagster/partition_row_count"].value for m in run.materialized["quarantine"]}
+    assert counts == {str(d): len(partition(folder, "quarantine", d, "sample")) for d in (D1, D2, D3)}
+
+
+def test_columns_have_their_lineage(nights: Nights) -> None:
+    """Loss: nobody can follow a doubtful figure back to the answers it was made from."""
+    lineage = nights[1].metadata("label_issues")["dagster/column_lineage"]
+    assert [(d.asset_key.path[1], d.column_name) for d in lineage.deps_by_column["given_label"]] == [
+        ("consensus_labels", "label")
+    ]
+
+
 def test_figures_agree_with_each_other(nights: Nights) -> None:
     """Loss: one night with two numbers for one thing, and nobody knows which to believe."""
     folder, run = nights
