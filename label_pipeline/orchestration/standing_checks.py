@@ -21,6 +21,7 @@ from label_pipeline.contracts.tables import TABLES
 from label_pipeline.errors import UserError
 from label_pipeline.kept import last_table
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.running import projects_of
 from label_pipeline.orchestration.table_assets import asset_key, op_name, pool_name
 
 UP_TO_DATE, WELL = "up_to_date", "nothing_broken"
@@ -28,6 +29,8 @@ GRACE = timedelta(hours=2)
 """How long a night may take before its day is overdue."""
 MOST_SHOWN = 20
 LOOK_SECONDS = 300
+RUNS_SEEN = 100
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 _ABOUT = {
     UP_TO_DATE: "Every day that is due has been computed to its end. A day is due two hours after the nightly"
@@ -160,10 +163,10 @@ def _conditions(desk: Desk) -> list[Broken]:
 
 def _last_run(desk: Desk, instance: dg.DagsterInstance) -> list[Broken]:
     """The project's newest run where it failed by a fault; a gate or a flood is a condition by itself."""
-    records = instance.get_run_records(dg.RunsFilter(tags={"project": desk.project.project}), limit=1)
-    if not records or records[0].dagster_run.status != dg.DagsterRunStatus.FAILURE:
+    ended = instance.get_runs(dg.RunsFilter(statuses=ENDED), limit=RUNS_SEEN)
+    run = next((run for run in ended if desk.project.project in projects_of(run)), None)
+    if run is None or run.status != dg.DagsterRunStatus.FAILURE:
         return []
-    run = records[0].dagster_run
     entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     events = [entry.get_dagster_event() for entry in entries]
     faults = [event for event in events if _kind(event) != "gate"]

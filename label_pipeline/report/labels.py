@@ -37,7 +37,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 class Labels:
-    """Votes and consensus of the day as aligned codes, `label` the consensus as text; everything below reads them."""
+    """Votes and consensus of the day as aligned codes; everything below reads them."""
 
     def __init__(self, data: ReportData) -> None:
         import pyarrow as pa
@@ -48,8 +48,14 @@ class Labels:
         rows = pc.index_in(ids, data.consensus["item_id"].combine_chunks())
         label = data.consensus["label"].take(rows)
         codes = pc.fill_null(pc.index_in(label, pa.array(data.classes, pa.string())), -1)
-        self.label: list[str | None] = label.to_pylist()
+        self._label = label
         self.ids, self.consensus = ids, np.asarray(codes.to_numpy(), dtype=np.int64)
+
+    @cached_property
+    def label(self) -> list[str | None]:
+        """The consensus label of every item, as text."""
+        labels: list[str | None] = self._label.to_pylist()
+        return labels
 
     @cached_property
     def confusion(self) -> IntArray:

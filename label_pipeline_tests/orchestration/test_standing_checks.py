@@ -111,6 +111,10 @@ def test_the_run_that_failed(desk: Desk) -> None:
         result = job.execute_in_process(instance=instance, tags=range_tags(D1, D1), raise_on_error=False)
         assert not result.success
         [run] = [b for b in found(desk, instance, at("2026-10-06T12:00Z"))[WELL] if b.what == "run"]
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags={"project": "toys"})
+        assert [b for b in found(desk, instance, at("2026-10-06T12:00Z"))[WELL] if b.what == "run"] == [run]
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags={"project": "pets"})
+        assert not [b for b in found(desk, instance, at("2026-10-06T12:00Z"))[WELL] if b.what == "run"]
     assert run.words == f"The last run, {result.run_id[:8]} of 2026-10-05 to 2026-10-05, failed at gold_set."
 
 
