@@ -65,12 +65,12 @@ VIEWS = (
     ),
     View(
         "broken_now",
-        "One thing that is broken on the newest night: a gate, a missed target or an unreadable file, and what was"
-        " seen. Empty when all is well.",
+        "One thing that is broken on the newest night: a gate nobody has overridden, a missed target or an"
+        " unreadable file, and what was seen. Empty when all is well.",
         (GATES, KPIS, LANDINGS),
         """
         SELECT day, CASE severity WHEN 'block' THEN 'blocking gate' ELSE 'gate' END AS what, gate AS name, words
-        FROM gates WHERE NOT passed AND day = (SELECT max(day) FROM gates)
+        FROM gates WHERE NOT passed AND overridden IS NULL AND day = (SELECT max(day) FROM gates)
         UNION ALL
         SELECT day, 'target', concat_ws(' ', kpi, nullif(member, '')),
             format('{:.4g} misses its target {:g}', value, target)

@@ -46,7 +46,7 @@ def write(lake: Lake, table: Table, day: date, *rows: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def mart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two nights by hand: a fall of alpha, a missed target, a failed gate, an unreadable file, three issues."""
+    """Two nights by hand: a fall of alpha, a missed target, a failed gate and an overridden one, an unreadable file, three issues."""
     lake = Lake(DataFolder(tmp_path_factory.mktemp("it's data")), "p")
     for table in (*NEWEST, *EVERY_DAY):
         for day in (D1, D2):
@@ -60,7 +60,8 @@ def mart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     gates = [{"gate": g, "severity": s, "passed": ok, "words": f"see {g}"} for g, s, ok in
              [("coverage", "block", False), ("classes", "warn", False), ("rows", "block", True)]]  # fmt: skip
     write(lake, GATES, D1, *({**g, "passed": False} for g in gates))
-    write(lake, GATES, D2, *gates)
+    signed = {"gate": "signed", "severity": "block", "passed": False, "overridden": "a lead: we know"}
+    write(lake, GATES, D2, *gates, signed)
     write(lake, LANDINGS, D1, {"landed_file": "crowd/old.csv", "problem": "no header"})
     write(lake, LANDINGS, D2, {"landed_file": "crowd/a.csv"}, {"landed_file": "crowd/b.csv", "problem": "no header"})
     issues = [("i1", 0.3, True), ("i2", 0.1, True), ("i3", 0.2, True), ("i4", 0.9, False), ("i5", None, True)]

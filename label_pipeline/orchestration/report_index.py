@@ -31,7 +31,7 @@ def _nights(folder: DataFolder, project: str) -> Nights | None:
     if not days:
         return None
     stopped: dict[date, list[str]] = {}
-    for gate in _rows(lake, GATES, days, "gate", "severity = 'block' AND NOT passed"):
+    for gate in _rows(lake, GATES, days, "gate", "severity = 'block' AND NOT passed AND overridden IS NULL"):
         stopped.setdefault(gate["day"], []).append(gate["gate"])
     kpis = _rows(lake, KPIS, days, "kpi, value, ci_low, ci_high, target, status", "dimension = 'all'")
     accepted = accepted_versions(folder.published(project), days[-1])
