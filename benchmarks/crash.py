@@ -1,9 +1,13 @@
 """`python -m benchmarks.crash`: nights killed at every change of a file and at random moments, then run again.
 
-A small simulated project is run undisturbed once. Then, again and again, a real process runs the same nights and is
-killed with SIGKILL: before a change it makes to a file of the data folder (a file opened to write, renamed or removed,
-a folder made), and after random times. The nights are run again, and everything a reader can see must be what it is
-without the kill, byte for byte: lake, versions, LATEST, reports, the audit log, and all rows of the mart. Exit code 1 where it is not.
+A tiny project (`pets` of the tests, with rows that go to quarantine and a file that lands twice) is run undisturbed
+once. Then, again and again, a real process runs the same nights and is killed with SIGKILL: before a change it makes
+to a file of the data folder (a file opened to write, renamed or removed, a folder made), and after random times. The
+nights are run again, and everything a reader can see must be what it is without the kill, byte for byte: lake,
+versions, LATEST, reports, the audit log, and all rows of the mart. Exit code 1 where it is not.
+
+Processes are forked after the imports, and the small plots in Dagster's metadata are not drawn: a kill costs seconds.
+`--first N --kills M` runs M of the same list of kills from the Nth on, so that a long campaign can be run in pieces.
 """
 
 from __future__ import annotations
@@ -18,38 +22,47 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree")
-FIRST, DAYS = "2026-10-05", ("2026-10-05", "2026-10-06", "2026-10-07")
+DAYS = ("2026-10-05", "2026-10-06", "2026-10-07")
 SEEN = ("lake", "published", "reports", "audit")
-DAGSTER = "dagster"  # Dagster's own storage: SQLite keeps itself whole
+OURS = (*SEEN, "marts", "locks")  # not Dagster's own storage: SQLite keeps itself whole
 
 
 @dataclass(frozen=True)
 class Nights:
-    """What is killed: the nights from `first` to the last, over a data folder in which those before have run."""
+    """What is killed: the nights from `first` to `last`, over a data folder in which those before have run."""
 
     name: str
     first: str
+    last: str
     before: Path
 
     def call(self, data: Path) -> list[str]:
         """The command line that runs them."""
-        days = ["--from", self.first, "--to", DAYS[-1]]
-        return ["nightly", "--project", "sample", "--data", str(data), *days]
+        return ["nightly", "--project", "pets", "--data", str(data), "--from", self.first, "--to", self.last]
 
 
-def simulated(data: Path, items: int, seed: int) -> None:
-    """A project of a week, gold, a model and some bad rows, landed below `data`."""
-    from label_pipeline.cli import main
+@dataclass(frozen=True)
+class Kill:
+    """One kill of the list: before a share of the changes a run makes, or after a share of its time."""
 
-    size = ["--days", "7", "--items", str(items), "--seed", str(seed)]
-    assert main(["simulate", "--data", str(data), *size]) == 0
+    nights: int
+    boundary: bool
+    share: float
+
+
+def landed(data: Path) -> None:
+    """Three days of the tiny project, landed below `data`."""
+    from label_pipeline_tests.orchestration.runs import D2, ITEMS, answers, pets, put
+
+    folder = pets(data, days=3)
+    put(folder, D2, "bad.csv", "item_id,annotator_id,label,at,weight\ni08,d,bird,,1\n,d,cat,,1\n")
+    put(folder, D2, "again.csv", answers(ITEMS[:4], D2))
 
 
 def child(work: Callable[[], int], log: Path) -> int:
@@ -62,9 +75,9 @@ def child(work: Callable[[], int], log: Path) -> int:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
-        sys.stdout, sys.stderr = open(1, "w", buffering=1), open(2, "w", buffering=1)  # whatever they were before
-        code = work()
-        sys.stdout.flush()
+        # Whatever they were before: pytest's, say.
+        with open(1, "w", buffering=1) as sys.stdout, open(2, "w", buffering=1) as sys.stderr:
+            code = work()
     finally:
         os._exit(code)
 
@@ -77,7 +90,9 @@ def ended(pid: int) -> int:
 def nightly(call: list[str], data: Path, kill_at: int, counted: Path | None) -> int:
     """Run the command line in this process, which kills itself before its change number `kill_at` (0: never)."""
     from label_pipeline.cli import main
+    from label_pipeline.report import plots
 
+    plots._png = lambda *_: b"not drawn"
     changes = 0
 
     def before(event: str, arguments: tuple[Any, ...]) -> None:
@@ -103,7 +118,7 @@ def nightly(call: list[str], data: Path, kill_at: int, counted: Path | None) -> 
 
 
 def _ours(place: Path, data: Path) -> bool:
-    return place.is_relative_to(data) and not place.is_relative_to(data / DAGSTER)
+    return any(place.is_relative_to(data / part) for part in OURS)
 
 
 def answers(data: Path) -> tuple[int, int]:
@@ -187,15 +202,34 @@ def _last_words(log: Path) -> str:
     return " ".join(log.read_text(errors="replace").split())[-300:]
 
 
-def prepared(place: Path, items: int, seed: int) -> list[Nights]:
-    """The nights to kill: one night more on two that have run, and all nights from nothing."""
-    nothing, two = place / "nothing", place / "two"
-    simulated(nothing, items, seed)
-    shutil.copytree(nothing, two)
-    first = ["nightly", "--project", "sample", "--data", str(two), "--from", DAYS[0], "--to", DAYS[1]]
-    code = ended(child(lambda: nightly(first, two, 0, None), place / "log"))
+def prepared(place: Path) -> list[Nights]:
+    """The nights to kill: one night more on one that has run, and a backfill of three days from nothing."""
+    nothing, one = place / "nothing", place / "one"
+    landed(nothing)
+    shutil.copytree(nothing, one)
+    eve = Nights("", DAYS[0], DAYS[0], one)
+    code = ended(child(lambda: nightly(eve.call(one), one, 0, None), place / "log"))
     assert code in (0, 1), _last_words(place / "log")
-    return [Nights("one more night", DAYS[2], two), Nights("all from nothing", DAYS[0], nothing)]
+    return [Nights("one more night", DAYS[1], DAYS[1], one), Nights("backfill of 3 days", DAYS[0], DAYS[2], nothing)]
+
+
+def kills(seed: int, changes: list[int]) -> list[Kill]:
+    """The endless list of kills, cut at a thousand: of four, three in one night; of three, two before a change.
+
+    Changes are gone through in an order drawn once, so that enough kills meet them all.
+    """
+    draw = random.Random(seed)
+    orders = [draw.sample(range(n), n) for n in changes]
+    listed, met = [], [0, 0]
+    for k in range(1000):
+        nights, boundary = int(k % 4 == 3), k % 3 != 2
+        share = draw.random()
+        if boundary:
+            order = orders[nights]
+            share = (order[met[nights] % len(order)] + 0.5) / len(order)
+            met[nights] += 1
+        listed.append(Kill(nights, boundary, share))
+    return listed
 
 
 def warm() -> None:
@@ -205,45 +239,43 @@ def warm() -> None:
     import pandera.pyarrow  # noqa: F401
 
     import label_pipeline.commands.nightly
-    import label_pipeline.commands.simulate
     import label_pipeline.orchestration.build  # noqa: F401
+
+
+def campaign(first: int, number: int, seed: int) -> tuple[list[Campaign], list[tuple[Kill, str]]]:
+    """Run a piece of the list of kills; what was killed, and what was found wrong after each (nothing: empty)."""
+    os.environ.pop("DAGSTER_HOME", None)
+    os.environ["LABEL_PIPELINE_KEY"] = "a key for crashes only"
+    warm()
+    memory = Path("/dev/shm")  # a SIGKILL loses nothing that the kernel has, and a disk in memory flushes at once
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        campaigns = [Campaign(Path(name), nights) for nights in prepared(Path(name))]
+        found = []
+        for k, kill in enumerate(kills(seed, [c.changes for c in campaigns])[first : first + number], start=first):
+            one = campaigns[kill.nights]
+            at = int(kill.share * one.changes) + 1 if kill.boundary else 0
+            words = one.kill(at=at, after=0.0 if at else kill.share * one.seconds)
+            found.append((kill, words))
+            where = f"before change {at} of {one.changes}" if at else f"after {kill.share:.0%} of its time"
+            print(f"{k}: {one.nights.name}, killed {where}: {words or 'as undisturbed'}", flush=True)
+        return campaigns, found
 
 
 def main() -> int:
     """Run the campaign and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.crash", description=__doc__)
-    parser.add_argument("--kills", type=int, default=250, help="in all; every change of a file comes first")
-    parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=240)
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="begin at the Nth kill of the list")
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
-    os.environ.pop("DAGSTER_HOME", None)
-    os.environ["LABEL_PIPELINE_KEY"] = "a key for crashes only"
-    warm()
-    draw = random.Random(asked.seed)
-    wrong = 0
-    with tempfile.TemporaryDirectory() as name:
-        campaigns = [Campaign(Path(name), nights) for nights in prepared(Path(name), asked.items, asked.seed)]
-        for share, campaign in zip((0.7, 0.3), campaigns, strict=True):
-            kills = round(asked.kills * share)
-            changes = list(range(1, campaign.changes + 1))
-            at = sorted(draw.sample(changes, min(len(changes), kills * 2 // 3)))
-            times = [draw.uniform(0, campaign.seconds) for _ in range(kills - len(at))]
-            found = Counter[str]()
-            for kind, words in [
-                *(("before a change", campaign.kill(at=k)) for k in at),
-                *(("at a random moment", campaign.kill(after=after)) for after in times),
-            ]:
-                found[kind] += 1
-                if words:
-                    wrong += 1
-                    print(f"  {campaign.nights.name}, {kind}: {words}", flush=True)
-            said = ", ".join(f"{n} {kind}" for kind, n in found.items())
-            print(
-                f"{campaign.nights.name}: {campaign.changes} changes in {campaign.seconds:.1f} s; killed {said}",
-                flush=True,
-            )
-    print(f"{wrong} of {asked.kills} ended otherwise than undisturbed")
-    return int(bool(wrong))
+    campaigns, found = campaign(asked.first, asked.kills, asked.seed)
+    print("| nights | changes of files | killed before a change | killed at a random moment | not as undisturbed |")
+    print("|---|---|---|---|---|")
+    for n, one in enumerate(campaigns):
+        of = [(kill, words) for kill, words in found if kill.nights == n]
+        at = sum(kill.boundary for kill, _ in of)
+        print(f"| {one.nights.name} | {one.changes} | {at} | {len(of) - at} | {sum(bool(w) for _, w in of)} |")
+    return int(any(words for _, words in found))
 
 
 if __name__ == "__main__":
