@@ -46,7 +46,7 @@ def write(lake: Lake, table: Table, day: date, *rows: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def mart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two nights by hand: a fall of alpha, a missed target, a failed gate and an overridden one, an unreadable file, three issues."""
+    """Two nights by hand: a fall of alpha, a missed target, gates failed and overridden, a bad file, three issues."""
     lake = Lake(DataFolder(tmp_path_factory.mktemp("it's data")), "p")
     for table in (*NEWEST, *EVERY_DAY):
         for day in (D1, D2):
