@@ -33,6 +33,7 @@ from label_pipeline.report.plots import bar
 from label_pipeline.state import json_values
 
 HOUR = 3600.0
+_NOTHING = pd.DataFrame(columns=["item_id", "route", "gain", "asked_on", "day"], dtype=object)
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
@@ -147,14 +148,15 @@ def _outcomes(desk: Desk, day: date) -> Made:
     from label_pipeline.relabel.outcomes import LOOKBACK, outcomes
 
     project = desk.project
-    known = set(desk.lake.days(RELABEL_QUEUE))
+    known = set(desk.lake.days(RELABEL_QUEUE)) & set(desk.lake.days(RELABEL_OUTCOMES))
     past = [d for d in (day - timedelta(days=k) for k in range(LOOKBACK, 0, -1)) if d in known and d >= project.start]
-    asked = pd.concat([_asked(desk, d) for d in past] or [_nothing_asked()], ignore_index=True)
+    asked = [rows for rows in (_asked(desk, d) for d in past) if len(rows)]
+    answered = [rows for rows in (_answered(desk, d) for d in past) if len(rows)]
     table = outcomes(
-        asked,
+        pd.concat(asked or [_NOTHING], ignore_index=True),
         desk.before(CONSENSUS_LABELS, day),
         desk.frame(CONSENSUS_LABELS, day),
-        day,
+        pd.concat(answered or [_NOTHING], ignore_index=True),
         classes=project.labels.classes if project.labels.has_one_class else (),
         min_annotations=project.consensus.annotations.min,
     )
@@ -175,8 +177,9 @@ def _asked(desk: Desk, day: date) -> pd.DataFrame:
     return rows[rows["within_budget"]].drop(columns="within_budget").assign(asked_on=day)
 
 
-def _nothing_asked() -> pd.DataFrame:
-    return pd.DataFrame(columns=["item_id", "route", "gain", "asked_on"], dtype=object)
+def _answered(desk: Desk, day: date) -> pd.DataFrame:
+    rows: pd.DataFrame = desk.lake.read(RELABEL_OUTCOMES, day).select(["item_id"]).to_pandas()
+    return rows.assign(day=day)
 
 
 def _limit(spend: Spend) -> Limit:

@@ -7,7 +7,6 @@ and intervals over days are the KPI family's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -25,21 +24,24 @@ def outcomes(
     asked: pd.DataFrame,
     before: pd.DataFrame,
     now: pd.DataFrame,
-    day: date,
+    answered: pd.DataFrame,
     *,
     classes: Sequence[str],
     min_annotations: int,
 ) -> pd.DataFrame:
-    """The table relabel_outcomes of `day`: items asked about on an earlier day that have new answers since yesterday.
+    """The table relabel_outcomes of today: items asked about on an earlier day that have new answers since yesterday.
 
-    `asked` has item_id, asked_on, route and gain of rows of the queue within the budget of a night before `day`; of an
-    item's several the newest counts. `before` and `now` are frames of consensus_labels of the day before and of `day`.
+    `asked` has item_id, asked_on, route and gain of rows of the queue within the budget of an earlier night; of an
+    item's several the newest counts. `before` and `now` are frames of consensus_labels of yesterday and of today.
+    `answered` has item_id and day of the outcomes so far: an asking is over once answers have come to it and the
+    item's label counts, and whatever comes later was not asked for.
 
     The label of an item that has `min_annotations`, or is bound by gold or an adjudicator, counts. With p the class
     probabilities of today, achieved = p[label of today] − p[label of yesterday], each term 0 where that label does not
     count: how much likelier, by all that is known today, the label is right than yesterday's was. Where probabilities
     are calibrated, its expectation is the gain that was expected. An item whose label stays has 0, and one that an
-    adjudicator overturns has 1.
+    adjudicator overturns has 1. Expected is the gain for each of the answers, and no more than there was to gain: 1, or
+    what yesterday's confidence left.
     """
     newest = asked.sort_values("asked_on").drop_duplicates("item_id", keep="last").set_index("item_id")
     rows = now[now["item_id"].isin(newest.index)].set_index("item_id")
@@ -50,10 +52,15 @@ def outcomes(
     answers = np.maximum(answers, bound)
     # What was bound yesterday is not asked about, and what is taken back is no answer.
     kept = (answers > 0) & ~past["status"].isin(_BOUND).to_numpy()
+    last = answered.groupby("item_id")["day"].max().reindex(rows.index)
+    asked_on = newest["asked_on"].reindex(rows.index)
+    over = [not pd.isna(came) and came > when for came, when in zip(last, asked_on, strict=True)]
+    kept &= ~(np.array(over, dtype=np.bool_) & (had >= min_annotations))
     rows, past, answers, had = rows[kept], past[kept], answers[kept], had[kept]
     known = newest.loc[rows.index]
     counted_now = (rows["n_annotations"] >= min_annotations).to_numpy() | bound[kept]
     counted_then = had >= min_annotations
+    left = np.where(counted_then, 1.0 - past["confidence"].fillna(0.0).to_numpy(np.float64), 1.0)
     achieved = np.where(counted_now, _chance(rows, rows["label"], classes), 0.0)
     achieved -= np.where(counted_then, _chance(rows, past["label"], classes), 0.0)
     return pd.DataFrame(
@@ -62,7 +69,7 @@ def outcomes(
             "asked_on": known["asked_on"].to_numpy(),
             "route": known["route"].to_numpy(),
             "answers": answers,
-            "expected": known["gain"].to_numpy(np.float64) * answers,
+            "expected": np.round(np.minimum(known["gain"].to_numpy(np.float64) * answers, left), 9),
             "achieved": np.round(achieved, 9),
             "label_before": past["label"].to_numpy(),
             "label": rows["label"].to_numpy(),

@@ -32,6 +32,8 @@ from label_pipeline.relabel.value import telling, worth, worth_of_truth
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+IN_DOUBT = 0.05
+"""A class less likely than this is not worth a word."""
 DIGITS = 9
 """Values that agree to so many digits are a tie."""
 
@@ -229,12 +231,15 @@ def _suggested(
 def _skill(
     belief: FloatArray, chosen: IntArray, panel: Panel, classes: Sequence[str], people: Sequence[Sequence[str]]
 ) -> list[tuple[str, str, str, float] | None]:
-    """The one to ask first, the two classes in doubt, and how often that person is right about those: by row."""
+    """The one to ask first, the two classes in doubt, and how often that person is right about those: by row.
+
+    None where nobody is named, or nothing is in doubt.
+    """
     found: list[tuple[str, str, str, float] | None] = []
     if len(classes) < 2:
         return [None] * len(people)
-    for names, pair, who in zip(people, _likeliest(belief).tolist(), chosen[:, 0].tolist(), strict=True):
-        if not names:
+    for row, names, pair, who in zip(belief, people, _likeliest(belief).tolist(), chosen[:, 0].tolist(), strict=True):
+        if not names or row[pair[1]] < IN_DOUBT:
             found.append(None)
             continue
         a, b = pair

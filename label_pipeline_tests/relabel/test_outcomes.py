@@ -8,7 +8,7 @@ from label_pipeline.contracts.tables import RELABEL_OUTCOMES
 from label_pipeline.relabel.outcomes import outcomes
 from label_pipeline.relabel.value import even_law, worth
 
-DAY, EVE, BEFORE = date(2026, 10, 8), date(2026, 10, 7), date(2026, 10, 6)
+EVE, BEFORE = date(2026, 10, 7), date(2026, 10, 6)
 CLASSES = ("cat", "dog")
 
 
@@ -30,6 +30,9 @@ def asked(*rows: tuple[str, date, str, float]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item_id", "asked_on", "route", "gain"])
 
 
+NEVER = pd.DataFrame({"item_id": [], "day": []}, dtype=object)
+
+
 def test_what_a_budget_bought_by_hand() -> None:
     """Guards against a yield that counts what nobody asked for, or every answer as a success."""
     queue = asked(
@@ -49,7 +52,7 @@ def test_what_a_budget_bought_by_hand() -> None:
         ("taken back", 2, 0.3, "disputed"), ("settled", 3, 1.0, "gold"), ("other", 3, 0.2, "disputed"),
         ("unseen", 2, 0.1, "accepted"),
     )  # fmt: skip
-    table = outcomes(queue, before, now, DAY, classes=CLASSES, min_annotations=2)
+    table = outcomes(queue, before, now, NEVER, classes=CLASSES, min_annotations=2)
     RELABEL_OUTCOMES.conform(table)
     found = table.set_index("item_id")
     assert set(found.index) == {"turned", "kept", "new", "first", "ruled", "unseen"}
@@ -57,17 +60,31 @@ def test_what_a_budget_bought_by_hand() -> None:
     assert found["achieved"].to_dict() == pytest.approx(
         {"turned": 0.6, "kept": 0.0, "new": 0.9, "first": 0.0, "ruled": 1.0, "unseen": 0.9}
     )
-    # The newest asking counts, for each of its answers.
+    # The newest asking counts, for each of its answers, as far as there was anything to gain: 1 - 0.6 of 'turned'.
     assert found["expected"].to_dict() == pytest.approx(
         {"turned": 0.4, "kept": 0.1, "new": 0.4, "first": 0.4, "ruled": 0.5, "unseen": 0.8}
     )
     assert found.loc["turned", ["asked_on", "label_before", "label"]].tolist() == [EVE, "cat", "dog"]
 
 
+def test_an_asking_is_over_once_it_is_answered_and_counts() -> None:
+    """Guards against a yield that sinks with every answer nobody asked for, and one that forgets a second answer."""
+    names = ("over", "lacks", "again")
+    queue = asked(*((name, BEFORE, "annotator", 0.4) for name in names), ("again", EVE, "annotator", 0.3))
+    before = labels(("over", 2, 0.6, "disputed"), ("lacks", 1, 0.6, "open"), ("again", 2, 0.6, "disputed"))
+    came = pd.DataFrame({"item_id": names, "day": [EVE] * 3})
+    for answers, expected in ((3, {"lacks": 0.8, "again": 0.3}), (9, {"lacks": 1.0, "again": 0.4})):
+        now = labels(*((name, answers, 0.9, "accepted") for name in names))
+        table = outcomes(queue, before, now, came, classes=CLASSES, min_annotations=2).set_index("item_id")
+        assert table["asked_on"].to_dict() == {"lacks": BEFORE, "again": EVE}
+        # What was expected is no more than there was to gain: a label of 'lacks', 1 - 0.6 of 'again'.
+        assert table["expected"].to_dict() == pytest.approx(expected)
+
+
 def test_nothing_asked_is_nothing_bought() -> None:
     """Guards against a crash on a project's first night."""
     nothing = asked()
-    table = outcomes(nothing, labels(), labels(("a", 1, 0.9, "open")), DAY, classes=CLASSES, min_annotations=2)
+    table = outcomes(nothing, labels(), labels(("a", 1, 0.9, "open")), NEVER, classes=CLASSES, min_annotations=2)
     assert RELABEL_OUTCOMES.conform(table).num_rows == 0
 
 
@@ -77,7 +94,7 @@ def test_sets_and_numbers_have_a_bound() -> None:
     before = pd.DataFrame([{"item_id": "a", "label": '["x"]', "confidence": 0.6, **row}])
     now = pd.DataFrame([{"item_id": "a", "label": '["y"]', "confidence": 0.7, **row, "n_annotations": 3}])
     queue = asked(("a", EVE, "annotator", 0.2))
-    table = outcomes(queue, before, now, DAY, classes=(), min_annotations=2)
+    table = outcomes(queue, before, now, NEVER, classes=(), min_annotations=2)
     assert table["achieved"].tolist() == pytest.approx([0.7 - 0.3])
 
 
@@ -95,7 +112,7 @@ def test_what_is_achieved_is_on_average_what_was_expected() -> None:
         pd.DataFrame({"item_id": names, "asked_on": EVE, "route": "annotator", "gain": gain}),
         labels(*((name, 2, x, "disputed") for name, x in zip(names, p, strict=True))),
         labels(*((name, 3, x, "disputed") for name, x in zip(names, after, strict=True))),
-        DAY,
+        NEVER,
         classes=CLASSES,
         min_annotations=2,
     )
