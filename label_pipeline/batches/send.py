@@ -64,17 +64,19 @@ def send(folder: DataFolder, project: Project, batch: Outgoing) -> Outgoing:
     """
     if batch.sent_on is not None:
         return batch
-    before = sent_path(folder, project.project, batch.batch_id)
-    if before is not None:
-        was = sent_rows([before])
-        if BATCHES.conform(was[BATCHES.names]) != BATCHES.conform(batch.rows):
-            raise UserError(
-                f"batch {batch.batch_id} was just sent by somebody else", do="Send it again: as it was sent."
-            )
-        return Outgoing(batch.batch_id, batch.rows, was["sent_on"].iloc[0], batch.left_out)
     day = today(project.timezone)
     day = min(day, project.end) if project.end else day
     if day < project.start:
         raise UserError(f"project '{project.project}' begins on {project.start}", rule="start", do="Send it then.")
-    record_sent(folder, project.project, batch.rows, day)
+    try:
+        record_sent(folder, project.project, batch.rows, day)
+    except UserError:
+        before = sent_path(folder, project.project, batch.batch_id)
+        if before is None:
+            raise
+        was = sent_rows([before])  # by somebody else, since this one looked
+        if BATCHES.conform(was[BATCHES.names]) != BATCHES.conform(batch.rows):
+            what = f"batch {batch.batch_id} was just sent by somebody else, with other rows"
+            raise UserError(what, do="Send it again: it goes out as it was sent.") from None
+        day = was["sent_on"].iloc[0]
     return Outgoing(batch.batch_id, batch.rows, day, batch.left_out)

@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from label_pipeline.batches import send as sending
 from label_pipeline.batches.compose import FOR_ADJUDICATORS, plain_batch
+from label_pipeline.batches.send import Outgoing, send
 from label_pipeline.batches.sent import record_sent, sent_path, sent_rows
 from label_pipeline.errors import UserError
 from label_pipeline.ingest import Ingested, Known, ingest_day
@@ -118,3 +120,15 @@ def test_what_was_sent_is_no_source(tmp_path: Path) -> None:
     made = house(tmp_path)
     made.put("s/answers.csv", "item_id,annotator_id,label,lot\n")
     assert [file.name for file in made.files()] == ["s/answers.csv"]
+
+
+def test_the_same_batch_sent_by_two_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss: the schedule and a person send in the same second, and one of them is told that landing was changed."""
+    made = house(tmp_path)
+    monkeypatch.setattr(sending, "today", lambda timezone: D2)
+    rows = plain_batch(["k", "l"], "new", "twice", people=1, seed="s")
+    both = [Outgoing("twice", rows, None), Outgoing("twice", rows.copy(), None)]
+    assert [send(made.folder, made.project, one).sent_on for one in both] == [D2, D2]
+    assert len(sent_files(made.folder, "p", D2)) == 3
+    with pytest.raises(UserError, match="by somebody else, with other rows"):
+        send(made.folder, made.project, Outgoing("twice", rows[:1], None))

@@ -69,7 +69,7 @@ def history() -> str:
         labels = {901: TRUTH[item], 902: OTHER[TRUTH[item]]} if item in DISPUTED else {}
         labels = dict.fromkeys((901, 902), TRUTH[item]) if item in EVALUATION else labels
         answers = [
-            {"id": 10 * k + n, "completed_by": who, "result": result(label), "was_cancelled": False,
+            {"id": 1_000_000 + 10 * k + n, "completed_by": who, "result": result(label), "was_cancelled": False,
              "updated_at": "2026-01-05T10:00:00Z"}
             for n, (who, label) in enumerate(labels.items())
         ]  # fmt: skip
