@@ -144,6 +144,19 @@ def test_what_goes_out(loop: Loop) -> None:
     assert len({row["item_id"] for row in rows + decisions}) == len(rows + decisions)
 
 
+def test_what_is_out_is_shown_with_what_waits_for_adjudicators(loop: Loop, capsys: pytest.CaptureFixture[str]) -> None:
+    """Loss: decisions that wait in a batch nobody knows of."""
+    asked = ["batch", "pets", "--data", str(loop.folder.root), "--day", str(D3)]
+    assert main(asked) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.split() == ["batch", "rows", "answers", "of", "which", "sent"]
+    assert [line.split()[0] for line in lines[:2]] == ["pets-2026-10-07", "pets-2026-10-07-adjudication"]
+    assert all(line.endswith(str(D4)) for line in lines[:2])
+    assert f"label-pipeline batch pets --day {D3} --purpose adjudication ..." in "\n".join(lines[2:])
+    assert main([*asked, "--purpose", "new"]) == 0
+    assert capsys.readouterr().out == f"Nothing to label as of {D3} for new.\n"
+
+
 def test_a_night_after_it_fewer_are_disputed_and_all_has_come_back(loop: Loop) -> None:
     """Loss: answers that find their batch, their item or the consensus not."""
     was = {row["item_id"] for row in loop.before if row["status"] == "disputed"}
