@@ -223,7 +223,9 @@ def changes(data: ReportData) -> Changes:
     rows = pc.index_in(now["item_id"], before["item_id"].combine_chunks())
     was = before.select(["label", "status", "confidence"]).take(rows)
     had, has = pc.is_valid(was["label"]), pc.is_valid(now["label"])
-    relabelled = pc.fill_null(pc.not_equal(was["label"], now["label"]), False)
+    # A number may move within its tolerance and still be the same label.
+    same = data.meaning.right(was["label"].to_pandas(), now["label"].to_pandas())
+    relabelled = pc.and_(pc.and_(had, has), pa.array(~same))
     settled = pa.array(["accepted", "adjudicated", "gold"])
     is_settled, was_settled = pc.is_in(now["status"], settled), pc.is_in(was["status"], settled)
     disputed, was_disputed = (pc.fill_null(pc.equal(s, "disputed"), False) for s in (now["status"], was["status"]))
@@ -237,7 +239,7 @@ def changes(data: ReportData) -> Changes:
     }
     moved = pa.table({"item_id": now["item_id"], "was": was["label"], "is": now["label"], "sure": was["confidence"]})
     moved = moved.filter(relabelled).sort_by([("sure", "descending"), ("item_id", "ascending")]).slice(0, CHANGED_SHOWN)
-    shown = [(row["item_id"], row["was"], row["is"]) for row in moved.to_pylist()]
+    shown = [(row["item_id"], *map(data.meaning.words, (row["was"], row["is"]))) for row in moved.to_pylist()]
     return Changes([(name, pc.sum(mask).as_py() or 0) for name, mask in masks.items()], shown, first=False)
 
 
