@@ -244,6 +244,7 @@ def nights(draw: st.DrawFn) -> dict[str, Any]:
         "annotators": people if known else None,
         "adjudicators": draw(some),
         "budget": draw(st.sampled_from([None, 0, 5, 17])),
+        "limits": draw(st.dictionaries(st.sampled_from(["annotator", "adjudicator"]), st.integers(0, 6))),
     }
 
 
@@ -275,6 +276,8 @@ def test_what_holds_on_every_night(night: dict[str, Any], chance: Any) -> None:
     assert set(work.loc[work["purpose"] != GOLD_CHECK, "item_id"]) <= set(within["item_id"])
     budget = int((within["route"] != "guideline").sum()) if night["budget"] is None else night["budget"]
     assert batch["people"].sum() <= budget
+    for route, most in night["limits"].items():
+        assert batch.loc[batch["route"] == route, "people"].sum() <= most
     assert (batch["people"] >= 1).all()
     assert len(work) <= policy.size
     assert len(batch) - len(work) <= policy.size
