@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 import zoneinfo
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Literal
 from label_pipeline.errors import UserError
 from label_pipeline.files import TEMPORARY
 from label_pipeline.folders import DataFolder
+from label_pipeline.lake import Lake
+from label_pipeline.locks import holder_of, was_left
 from label_pipeline.project import Project, load_project, project_names
 
 if TYPE_CHECKING:
@@ -120,6 +123,7 @@ def _folder(folder: DataFolder) -> Iterator[Finding]:
     else:
         yield Finding("ok", "data folder", str(root))
     yield _disk(folder)
+    yield from _temporary()
     left = [p for place in (folder.lake, root / "marts", root / "published") for p in place.rglob(f"{TEMPORARY}*")]
     if left:
         words = f"{len(left)} files that a killed run left half written, or that one writes now"
@@ -132,6 +136,15 @@ def _disk(folder: DataFolder) -> Finding:
     need = max(LEAST_DISK, DISK_PER_LANDED * newest)
     words = f"{free / 1e9:.1f} GB free, a night may need {need / 1e9:.1f} GB"
     return Finding("ok", "disk", words) if free >= need else Finding("bad", "disk", words, "Make room.")
+
+
+def _temporary() -> Iterator[Finding]:
+    """Where DuckDB puts what does not fit into memory."""
+    place = tempfile.gettempdir()
+    free = shutil.disk_usage(place).free
+    if free < LEAST_DISK:
+        words = f"{free / 1e9:.1f} GB free in {place}, where sorting puts what does not fit into memory"
+        yield Finding("warn", "disk", words, "Make room, or set TMPDIR.")
 
 
 def _newest_bytes(project: Path) -> int:
@@ -189,7 +202,33 @@ def _project(folder: DataFolder, name: str) -> Iterator[Finding]:
     missing = sorted(token for token in tokens if not os.environ.get(token))
     if missing:
         yield Finding("warn", about, f"{', '.join(missing)} is not set", "`label-pipeline pull` needs it.")
+    yield from _lake(folder, project, about)
+    yield from _lock(folder, project, about)
     yield Finding("ok", about, f"{len(project.sources)} sources, from {project.start}, {project.timezone}")
+
+
+def _lake(folder: DataFolder, project: Project, about: str) -> Iterator[Finding]:
+    """Whether this code reads what is in the lake."""
+    from label_pipeline.renewal import stale
+
+    try:
+        old = stale(Lake(folder, project.project))
+    except UserError as error:
+        yield Finding("bad", about, error.what, error.do)
+        return
+    if old:
+        names = ", ".join(table.name for table in old)
+        do = "The next nightly run computes all days again, from landing."
+        yield Finding("warn", about, f"{names} in the lake have other columns than this label-pipeline writes", do)
+
+
+def _lock(folder: DataFolder, project: Project, about: str) -> Iterator[Finding]:
+    """Who writes the project now, and who was killed at it."""
+    if holder := holder_of(folder, project.project):
+        yield Finding("ok", about, f"is being written by {holder}")
+    elif left := was_left(folder, project.project):
+        do = "Nothing: its lock went with it, and the next nightly run removes what it left half written."
+        yield Finding("warn", about, f"{left} ended before its end", do)
 
 
 def _readers(folder: DataFolder, project: Project) -> Iterator[Callable[[], object]]:

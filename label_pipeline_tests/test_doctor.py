@@ -6,15 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from label_pipeline import lake as lakes
 from label_pipeline.cli import BAD_INPUT, OK, main
 from label_pipeline.commands.home import DAGSTER_YAML
+from label_pipeline.contracts.tables import KPIS
 from label_pipeline.doctor import Finding, examine
 from label_pipeline.folders import DataFolder
+from label_pipeline.lake import Lake
+from label_pipeline.locks import alone
 from label_pipeline_tests.orchestration.test_running import begin
 
 PROJECT = """\
@@ -117,3 +122,28 @@ def test_a_run_whose_process_is_gone(sound: DataFolder) -> None:
         run = instance.get_run_by_id(run_id)
         assert run is not None
         assert not run.is_finished
+
+
+def test_who_writes_and_who_was_killed(sound: DataFolder) -> None:
+    """Guards against a lock that somebody deletes by hand while its holder lives, or looks for in vain when it died."""
+    with alone(sound, "p", "a night"):
+        words = [f.words for f in examine(sound, sound.dagster) if f.about == "project p"]
+        assert any(w.startswith(f"is being written by a night, process {os.getpid()} on ") for w in words)
+        assert worse(sound) == []
+        left = sound.lock("p").read_text()
+    assert worse(sound) == []
+    sound.lock("p").write_text(left)
+    [found] = worse(sound)
+    assert "ended before its end" in found.words
+
+
+def test_a_lake_of_other_code(sound: DataFolder) -> None:
+    """Guards against an upgrade that recomputes everything, or a downgrade that stops, and nobody was told before."""
+    lake = Lake(sound, "p")
+    lake.write(KPIS, date(2026, 10, 1), KPIS.empty())
+    assert worse(sound) == []
+    place = lake.path(KPIS, date(2026, 10, 1)).parents[1] / lakes.COLUMNS
+    place.write_text(json.dumps({"columns": "0" * 16, "format": lakes.FORMAT}))
+    assert [(f.level, "kpis in the lake have other columns" in f.words) for f in worse(sound)] == [("warn", True)]
+    place.write_text(json.dumps({"columns": "0" * 16, "format": lakes.FORMAT + 1}))
+    assert [(f.level, "newer label-pipeline" in f.words) for f in worse(sound)] == [("bad", True)]

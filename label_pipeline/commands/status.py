@@ -13,6 +13,7 @@ from label_pipeline.ingest.flood import flooded_days
 from label_pipeline.kept import kept_words, last_table
 from label_pipeline.lake import Lake
 from label_pipeline.landing import landed_days
+from label_pipeline.locks import holder_of
 from label_pipeline.project import Project, load_project, project_names
 from label_pipeline.publish.decisions import hold
 from label_pipeline.publish.manifest import latest
@@ -40,6 +41,8 @@ def _print(folder: DataFolder, project: Project) -> None:
     night = last_night(project.timezone, project.end)
     waiting = [d for d in landed if project.start <= d <= night and not lake.has(LANDINGS, d)]
     print(f"{project.project}  ({project.start} to {project.end or 'open'}, {project.timezone})")
+    if holder := holder_of(folder, project.project):
+        _line("running", str(holder))
     _line("landed", f"{len(landed)} days, last {landed[-1]}" if landed else "nothing yet")
     _line("computed", f"{len(computed)} days, last {computed[-1]}" if computed else "nothing yet")
     if waiting:
