@@ -1,4 +1,4 @@
-"""What labels of each type mean beside one another: when one is right, its classes and spelling, and how it is typed."""
+"""What labels of each type mean beside one another: when one is right, its classes, and how it is typed."""
 
 from __future__ import annotations
 

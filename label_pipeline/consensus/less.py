@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from label_pipeline.consensus.base import TIE
 from label_pipeline.consensus.multilabel import MultiLabel
 from label_pipeline.consensus.number import NumberConsensus
 from label_pipeline.consensus.ordinal import median_class
@@ -28,6 +29,9 @@ def mean_of(
     """
     mean = _mean(together.probabilities_, without.probabilities_, weight)
     chosen = median_class(mean) if ordered else mean.argmax(axis=1).astype(np.int32)
+    if not ordered:  # what all votes say wins a tie with what is likely without them
+        own = np.take_along_axis(mean, np.maximum(together.labels_, 0)[:, None].astype(np.int64), axis=1)[:, 0]
+        chosen = np.where(own >= mean.max(axis=1) - TIE, together.labels_, chosen)
     labels = np.where(together.labels_ >= 0, chosen, together.labels_)
     why = f"{together.why_} {less_words(together.votes.n - without.votes.n, weight)}"
     return replace(together, labels_=labels, probabilities_=mean, why_=why)
