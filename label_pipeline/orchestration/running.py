@@ -74,18 +74,30 @@ class _Alone(InProcessExecutor):
             yield from super().execute(plan_context, execution_plan)
 
     def _wait(self, plan_context: PlanOrchestrationContext, project: str, held: ExitStack) -> Iterator[dg.DagsterEvent]:
-        told = ""
+        run, told = plan_context.dagster_run, ""
         while True:
-            try:
-                held.enter_context(alone(self._folder, project, f"run {plan_context.dagster_run.run_id[:8]}"))
-            except HeldError as other:
-                if told != other.what:
-                    told = other.what
-                    yield dg.DagsterEvent.engine_event(plan_context, f"Waiting: {told}")
-                with dg.raise_execution_interrupts():  # so that a run that waits can be ended
-                    time.sleep(WAIT_SECONDS)
-            else:
-                return
+            words = _ahead(plan_context.instance, run, project)
+            if not words:
+                try:
+                    held.enter_context(alone(self._folder, project, f"run {run.run_id[:8]}"))
+                    return
+                except HeldError as other:
+                    words = other.what
+            if told != words:
+                told = words
+                yield dg.DagsterEvent.engine_event(plan_context, f"Waiting: {told}")
+            with dg.raise_execution_interrupts():  # so that a run that waits can be ended
+                time.sleep(WAIT_SECONDS)
+
+
+def _ahead(instance: dg.DagsterInstance, run: dg.DagsterRun, project: str) -> str:
+    """Which run of the project was asked for before this one and is on; they run in the order they were asked for."""
+    on = {record.storage_id: record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=ON))}
+    own = next((number for number, other in on.items() if other.run_id == run.run_id), 0)
+    for number, other in sorted(on.items()):
+        if number < own and project in projects_of(other) and not _gone(instance, other):
+            return f"run {other.run_id[:8]} of project {project} was asked for before and is on"
+    return ""
 
 
 def _renewed(folder: DataFolder, project: str, run: dg.DagsterRun) -> str:
