@@ -35,11 +35,13 @@ class GroupCost:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What is left: `items` not settled of `known`, the share of the pilot's items that was `disputed` after the least
-    number of annotations, the annotations that makes, and what they cost by group."""
+    """What is left: `items` not settled of `known`, of which `exhausted` have the most annotations there are and wait
+    for an adjudicator; the share of the pilot's items that was `disputed` after the least number of annotations, the
+    annotations that makes, and what they cost by group."""
 
     known: int
     items: int
+    exhausted: int
     disputed: Estimate
     annotations: Estimate
     groups: tuple[GroupCost, ...]
@@ -62,7 +64,8 @@ def finish(
     disputed = _disputed(pilot, least)
     left = consensus[consensus["status"].isin(UNSETTLED)]
     annotations = _annotations(left, disputed, least, most)
-    return Finish(len(consensus), len(left), disputed, annotations, group_costs(annotations, answers, rates))
+    exhausted = int((left["n_annotations"] >= most).sum())
+    return Finish(len(consensus), len(left), exhausted, disputed, annotations, group_costs(annotations, answers, rates))
 
 
 def group_costs(annotations: Estimate, answers: pd.DataFrame, rates: Mapping[str, Rate]) -> tuple[GroupCost, ...]:
