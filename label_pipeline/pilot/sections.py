@@ -64,7 +64,7 @@ def _targets(outcome: Outcome) -> Section:
             figure_of(judged.kpi, judged.figure.value),
             between(judged.kpi, judged.figure),
             count(judged.figure.n),
-            "the pilot" if judged.of_pilot else "all labels",
+            "these answers" if judged.of_pilot else "all labels",
             _verdict(judged),
         )
         for judged in outcome.judged
@@ -188,6 +188,12 @@ def _cost(outcome: Outcome) -> Section:
         if plan.disputed.value is not None
         else ""
     )
+    waiting = (
+        f" {count(plan.exhausted)} of them have had the most answers there are: they are for adjudicators, whose work is"
+        " not in this."
+        if plan.exhausted
+        else ""
+    )
     lines = (
         []
         if any(cost.price.value is not None for cost in plan.groups)
@@ -195,7 +201,7 @@ def _cost(outcome: Outcome) -> Section:
     )
     return Section(
         "Cost to finish",
-        f"{count(plan.items)} of {count(plan.known)} known items are not settled: {many}.{disputed} What each group"
+        f"{count(plan.items)} of {count(plan.known)} known items are not settled: {many}.{disputed}{waiting} What each group"
         " would take for all of it:",
         ("group", "work", "95% interval", "an answer", "in all", "95% interval"),
         rows,

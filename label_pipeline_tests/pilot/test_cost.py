@@ -40,7 +40,8 @@ def test_by_hand() -> None:
     pilot = items(accepted_2=15, disputed_3=4, adjudicated_3=1, gold_5=3, open_1=10)
     everything = pd.concat([pilot, items(unlabelled_0=100)])
     found = finish(everything, pilot, ANSWERS, RATES, least=2, most=5)
-    assert (found.known, found.items) == (133, 114)
+    assert (found.known, found.items, found.exhausted) == (133, 114, 0)
+    assert finish(items(disputed_5=3, disputed_4=1), pilot, ANSWERS, RATES, least=2, most=5).exhausted == 3
     assert (found.disputed.value, found.disputed.n) == (0.25, 20)
     assert found.annotations.value == 100 * 2 + 10 + 4 * 2 + 0.25 * 3 * 110
     crowd, house = found.groups
