@@ -90,19 +90,21 @@ def cautious(own: FloatArray, answers: FloatArray) -> FloatArray:
     return np.asarray(weight * own + (1 - weight) * usual)
 
 
-def ask(telling: FloatArray, panel: Panel, labelled: Sequence[Collection[str]], load: float) -> IntArray:
+def ask(telling: FloatArray, panel: Panel, labelled: Sequence[Collection[str]], load: float, night: int) -> IntArray:
     """Whom to ask of each item: (n, `ASKED`), rows of the panel, best first, -1 where nobody is left.
 
     `telling` (n, n_people) is how far each one's answer would settle the item. Items are served in their order. Never
-    asked is who is among those who `labelled` the item. Nobody is the first choice for more than `load` times the mean
-    number of items a person, as long as somebody else is left; the others named are substitutes.
+    asked is who is among those who `labelled` the item. Of every `night` items, as many as a night buys, nobody is the
+    first choice for more than `load` times the mean number a person, as long as somebody else is left; the others named
+    are substitutes.
     """
     code = {name: k for k, name in enumerate(panel.ids)}
     barred = [[code[name] for name in names if name in code] for names in labelled]
     start = np.concatenate([[0], np.cumsum([len(each) for each in barred])]).astype(np.int64)
     flat = np.array([k for each in barred for k in each], dtype=np.int64)
-    room = np.full(len(panel.ids), int(np.ceil(load * len(telling) / max(len(panel.ids), 1))), dtype=np.int64)
-    found: IntArray = loops.assign(np.ascontiguousarray(telling), start, flat, room, ASKED)
+    night = max(min(night, len(telling)), 1)
+    most = int(np.ceil(load * night / max(len(panel.ids), 1)))
+    found: IntArray = loops.assign(np.ascontiguousarray(telling), start, flat, most, night, ASKED)
     return found
 
 

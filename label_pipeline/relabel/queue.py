@@ -118,12 +118,11 @@ def relabel_queue(
     if panel.ids:
         # Whoever is worth more is served first; what is compared here is only who, so the typical value will do.
         first = _order(value[best], n)
-        told = telling(belief[first], panel.laws)
-        told[expert[first]] = 0.0
-        found = ask(told, panel, [labelled[k] for k in first], policy.load)
+        first = first[~expert[first]]
+        told, night = telling(belief[first], panel.laws), asking.budget.most or len(first)
+        found = ask(told, panel, [labelled[k] for k in first], policy.load, night)
         chosen = np.full((len(rows), found.shape[1]), -1)
         chosen[first] = found
-        chosen[expert] = -1
     gain = _gain(belief, chosen, panel, law, lacks, None)
     priced = gain if costs is None else _gain(belief, chosen, panel, law, lacks, costs)
     rows["gain"] = np.round(np.where(expert, worth_of_truth(belief, missing=lacks), gain), DIGITS)

@@ -98,16 +98,19 @@ def telling(belief: AnyArray, laws: AnyArray) -> AnyArray:
 
 
 @compiled
-def assign(telling: AnyArray, barred_from: AnyArray, barred: AnyArray, room: AnyArray, wanted: int) -> AnyArray:
+def assign(telling: AnyArray, barred_from: AnyArray, barred: AnyArray, most: int, night: int, wanted: int) -> AnyArray:
     """Whom to ask of each item, best first: (n, wanted), -1 where nobody is left. See `people.ask`.
 
-    Items are served in order. The first choice uses up one of its `room` (n_people,), the others are substitutes.
+    Items are served in order. Of every `night` items a person is the first choice for at most `most`, as long as
+    somebody else is left; the others named are substitutes.
     """
     n, n_people = telling.shape
     chosen = np.full((n, wanted), -1, dtype=np.int64)
-    free = np.empty(n_people, dtype=np.bool_)
+    free, room = np.empty(n_people, dtype=np.bool_), np.empty(n_people, dtype=np.int64)
     for i in range(n):
         free[:] = True
+        if i % night == 0:
+            room[:] = most
         for a in range(barred_from[i], barred_from[i + 1]):
             free[barred[a]] = False
         for w in range(wanted):

@@ -57,11 +57,14 @@ def test_whom_to_ask_by_hand() -> None:
     """Guards against asking a person twice, one person for everything, and an order that chance decides."""
     panel = Panel(("a", "b", "c", "d"), np.ones(4), np.stack([even_law(2, 0.9)] * 4))
     telling = np.array([[0.4, 0.3, 0.2, 0.1]] * 4)
-    chosen = ask(telling, panel, [set(), {"a", "x"}, {"a", "b", "c"}, {"a", "b", "c", "d"}], load=1.0)
+    chosen = ask(telling, panel, [set(), {"a", "x"}, {"a", "b", "c"}, {"a", "b", "c", "d"}], load=1.0, night=9)
     assert chosen.shape == (4, ASKED)
     # One item a person: after the first item 'a' is no first choice, and stands in behind those who have room.
     assert names_of(chosen, panel) == [["a", "b", "c"], ["b", "c", "d"], ["d"], []]
-    again = ask(telling[:2], panel, [set(), set()], load=1.0)
+    again = ask(telling[:2], panel, [set(), set()], load=1.0, night=9)
     assert names_of(again, panel) == [["a", "b", "c"], ["b", "c", "d"]]
-    tied = ask(np.full((1, 4), 0.2), panel, [set()], load=9.0)
+    # Every night begins anew: with nights of one item the best is named each time.
+    nightly = ask(telling[:2], panel, [set(), set()], load=1.0, night=1)
+    assert names_of(nightly, panel) == [["a", "b", "c"]] * 2
+    tied = ask(np.full((1, 4), 0.2), panel, [set()], load=9.0, night=9)
     assert names_of(tied, panel) == [["a", "b", "c"]]

@@ -188,7 +188,7 @@ def test_nobody_is_asked_for_everything() -> None:
     """Guards against one good person who is named for a whole night's work."""
     people = panel(("best", 9.0, even_law(3, 0.95)), ("next", 9.0, even_law(3, 0.8)), ("last", 9.0, even_law(3, 0.7)))
     frame = consensus(*((f"i{k}", "disputed", 2, 1, [0.5, 0.5, 0.0]) for k in range(9)))
-    queue = relabel_queue(frame, issues(), None, NOBODY, POLICY, asking(panel=people), classes=CLASSES)
+    queue = relabel_queue(frame, issues(), None, NOBODY, POLICY, asking(9, panel=people), classes=CLASSES)
     first = [names[0] for names in queue["ask_annotators"]]
     assert first.count("best") == 6  # twice the mean of three
     assert first.count("next") == 3
