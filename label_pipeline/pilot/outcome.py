@@ -174,8 +174,8 @@ def _unclear(found: Sequence[Confusion], classes: Sequence[ClassRow], targets: M
     """What several people read differently: pairs of classes, then classes at odds with no other in particular."""
     pairs = [one for one in found if one.ambiguous]
     words = [
-        f"{one.first} or {one.second}: {one.people:,} people gave the rarer answer on {one.both:,} items, none of them most"
-        " of it. Say which feature decides."
+        f"{one.first} or {one.second}: {one.people:,} people gave the rarer answer on {one.both:,} items, none of them"
+        " most of it. Say which feature decides."
         for one in pairs
     ]
     told = {name for one in pairs for name in (one.first, one.second)}

@@ -189,8 +189,8 @@ def _cost(outcome: Outcome) -> Section:
         else ""
     )
     waiting = (
-        f" {count(plan.exhausted)} of them have had the most answers there are: they are for adjudicators, whose work is"
-        " not in this."
+        f" {count(plan.exhausted)} of them have had the most answers there are: they are for adjudicators, whose work"
+        " is not in this."
         if plan.exhausted
         else ""
     )
@@ -201,8 +201,8 @@ def _cost(outcome: Outcome) -> Section:
     )
     return Section(
         "Cost to finish",
-        f"{count(plan.items)} of {count(plan.known)} known items are not settled: {many}.{disputed}{waiting} What each group"
-        " would take for all of it:",
+        f"{count(plan.items)} of {count(plan.known)} known items are not settled: {many}.{disputed}{waiting} What"
+        " each group would take for all of it:",
         ("group", "work", "95% interval", "an answer", "in all", "95% interval"),
         rows,
         lines,
