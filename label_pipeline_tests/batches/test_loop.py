@@ -6,7 +6,6 @@ import csv
 import shutil
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from label_pipeline.gold.life import is_drawn
 from label_pipeline.gold.told import ADJUDICATED, LOST, OPENED
 from label_pipeline.privacy.pseudonyms import key, pseudonyms
 from label_pipeline_tests.orchestration.runs import (
-    D1,
+    D2,
     D3,
     D4,
     ITEMS,
@@ -38,7 +37,7 @@ from label_pipeline_tests.orchestration.runs import (
 
 PROJECT = """\
 project: pets
-start: 2026-10-05
+start: 2026-10-06
 labels: {classes: [cat, dog]}
 items: {fields: [weight]}
 sources: {crowd: {format: csv, annotated_at: at}}
@@ -46,7 +45,7 @@ people: {roster: people.csv, unknown: quarantine, gold_checks: {at_least: 0.7, o
 gold: {seeds: gold/*.csv, draw: {share: 0.3, since: 2026-10-07}, promote: {independent: 3, confidence: 0.5,
        model_agrees: false, wait_days: 0, at_most: 2}}
 consensus: {method: majority, accept_at: 0.75}
-batches: {size: 20, require_from: 2026-10-08}
+batches: {size: 20, shares: {new: 0.5, relabel: 0.5, gold: 1.0}, require_from: 2026-10-08}
 queue: {adjudicate_after: 4}
 publish: {splits: {train: 0.6, validation: 0.4}}
 """
@@ -83,21 +82,20 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
-    """Two days of gold, a day of disputes, a night; its batches sent and answered; another night.
+    """A day of gold, a day of disputes, their nights; the batches sent and answered; another night.
 
     `s` answers everything wrong. Of what was sent, annotators `e` and `f` answer with the truth, `x` decides.
     """
     root = tmp_path_factory.mktemp("loop")
     folder = pets(root / "data", days=0, project=PROJECT, seeds=SEEDS)
     write(folder.project("pets") / "people.csv", ROSTER)
-    put(folder, D1, "a.csv", answers(ITEMS[:8], D1, who="abcs", wrong={"s" + i for i in ITEMS}))
-    put(folder, date(2026, 10, 6), "a.csv", answers(ITEMS[8:16], D1, who="abcs", wrong={"s" + i for i in ITEMS}))
+    put(folder, D2, "gold.csv", answers(ITEMS[:16], D2, who="abcs", wrong={"s" + item for item in ITEMS}))
     astray = {who + item for who in "cd" for item in SPLIT} | {"b" + item for item in TWO}
     for who, items in (("abcd", SPLIT), ("ab", TWO), ("abc", ITEMS[22:24])):
         put(folder, D3, f"{who}.csv", answers(items, D3, who=who, wrong=astray))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(send, "today", lambda timezone: D4)
-        assert not run(folder, D1, D3).failed_checks - {("candidate", "accepted")}
+        assert not run(folder, D2, D3).failed_checks - {("candidate", "accepted")}
         before = partition(folder, "consensus_labels", D3)
         out = root / "out"
         for purpose in ((), ("--purpose", "adjudication")):
@@ -193,7 +191,7 @@ def test_decisions_bind_and_feed_gold(loop: Loop) -> None:
 def test_who_gets_gold_checks_wrong_does_not_count(loop: Loop) -> None:
     """Loss: a spammer who answered first is a third of every consensus, and nobody can read why one is none."""
     (fallen,) = (row for row in partition(loop.folder, "annotator_standing", D4) if row["state"] != "counting")
-    assert (fallen["annotator_id"], fallen["state"], fallen["from_day"]) == (person("s"), "not counting", D1)
+    assert (fallen["annotator_id"], fallen["state"], fallen["from_day"]) == (person("s"), "not counting", D2)
     told = [e.act for e in audit.entries(loop.folder, "pets") if e.act.action == LOST]
     assert [(act.subject, act.reason) for act in told] == [(f"annotator {person('s')}", fallen["reason"])]
     assert fallen["reason"].startswith("0 of ")
@@ -226,13 +224,14 @@ def test_people_read_it_in_the_mart(loop: Loop) -> None:
         assert tables[name], name
 
 
+@pytest.mark.slow
 def test_a_full_rebuild_gives_the_same_batches(loop: Loop, tmp_path: Path) -> None:
     """Loss: a batch that was sent and one that a rebuild composes for the same night are two."""
     again = DataFolder(tmp_path / "again")
     shutil.copytree(loop.folder.root, again.root)
     for part in ("lake", "marts", "published", "reports"):
         shutil.rmtree(again.root / part)
-    run(again, D1, D4)
+    run(again, D2, D4)
     for day in (D3, D4):
         assert partition(again, "batches", day) == partition(loop.folder, "batches", day)
     lake = {name: digest for name, digest in state(loop.folder).items() if name.startswith("lake")}
