@@ -98,6 +98,14 @@ def test_every_kind_of_damage_shows():
     assert totals(table, classes=(*CLASSES, "fox"))["missing_classes"] == 1
 
 
+def test_near_duplicates_in_two_splits_show():
+    """Loss: the gate on leaking splits counts what the placement says, and not what the rows are."""
+    table = changed(build(), "split", ["train", "validation", "train", "test"])
+    near = changed(NOISE, "duplicate_set", [4, 4, None])
+    assert totals(table, issues=near)["split_leak"] == 1
+    assert totals(changed(table, "split", ["train", "train", "train", "test"]), issues=near)["split_leak"] == 0
+
+
 @pytest.mark.parametrize(
     ("row", "error"),
     [
