@@ -11,7 +11,7 @@ from typing import Any
 from label_pipeline.errors import UserError
 from label_pipeline.project import Source
 from label_pipeline.sources.landed import Columns
-from label_pipeline.sources.reading import Reading, answer_schema, fetch, item_schema
+from label_pipeline.sources.reading import Reading
 from label_pipeline.sources.text import trimmed
 from label_pipeline.sql import literal
 
@@ -30,9 +30,7 @@ class Parts:
     batch_id: str
 
 
-def read_wide(
-    con: Any, columns: Columns, broken: Any, source: Source, fields: tuple[str, ...], parts: Parts
-) -> Reading:
+def read_wide(columns: Columns, broken: Any, source: Source, fields: tuple[str, ...], parts: Parts) -> Reading:
     """Answers and items of `landed_rows`, `<n>` by `<n>`; a slot with neither item nor label is none."""
     items = first_numbered(source.item, columns, "item")
     labels = first_numbered(source.label, columns, "label")
@@ -64,11 +62,7 @@ def read_wide(
         payload = payload_of(fields, source.fields, columns, n)
         payloads.append(f"SELECT landed_row, {item} AS item_id, {payload} AS payload {here}")
     in_order = " ORDER BY landed_row, answer" if len(numbers) > 1 else ""  # one a row is in order as it is
-    return Reading(
-        answers=fetch(con, " UNION ALL ".join(answers) + in_order, answer_schema()),
-        items=fetch(con, " UNION ALL ".join(payloads), item_schema()),
-        broken=broken,
-    )
+    return Reading(" UNION ALL ".join(answers) + in_order, " UNION ALL ".join(payloads), broken)
 
 
 def numbered(template: str, columns: Iterable[str]) -> dict[str, str]:
@@ -92,17 +86,22 @@ def first_numbered(templates: Sequence[str], columns: Columns, field: str) -> di
     raise missing(" or ".join(f"'{t}'" for t in templates), templates[0], columns, field)
 
 
-def text_of(column: str | None, columns: Columns, field: str) -> str:
-    """SQL for an optional text column: empty counts as null; a named column that is missing is an error."""
+def column_of(column: str | None, columns: Columns, field: str) -> str:
+    """SQL for an optional text column as it is; a named column that is missing is an error."""
     if column is None:
         return "NULL::VARCHAR"
     if column not in columns:
         raise missing(f"'{column}'", column, columns, field)
-    return trimmed(columns.text(column))
+    return columns.text(column)
+
+
+def text_of(column: str | None, columns: Columns, field: str) -> str:
+    """The same without white space around it; empty counts as null."""
+    return "NULL::VARCHAR" if column is None else trimmed(column_of(column, columns, field))
 
 
 def batch_of(source: Source, columns: Columns, own: str) -> str:
-    """SQL for the batch: the column that is mapped, else `own`, in which `batch` sends it out, where the file has it."""
+    """SQL for the batch: the mapped column, else `own`, in which `batch` sends it out, where the file has it."""
     return text_of(source.batch or (own if own in columns else None), columns, "batch")
 
 
