@@ -41,11 +41,10 @@ READERS = {
     "json": "read_json('{}', format = 'array', maximum_object_size = 67108864)",
 }
 STAGES = {
-    "label_pipeline.ingest.day": (
-        *("read_file", "load_answers", "clean", "judge", "load_known", "set_reused_aside", "split_duplicates"),
-        *("vanished", "_items", "_account", "events_in_order"),
-    ),
+    "label_pipeline.ingest.take": ("read_file", "load_lookups", "judge"),
+    "label_pipeline.ingest.day": ("load_references", "_items", "news", "_account"),
     "label_pipeline.orchestration.desk": ("broken_contract",),
+    "label_pipeline.lake": ("_write",),
 }
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP = 1 << 20  # rows
-FORMAT = 1
+FORMAT = 2
 """Raised when columns stay the same and mean something else: older code refuses what newer code wrote."""
 COLUMNS = "_columns.json"
 
@@ -46,20 +46,13 @@ class Lake:
 
     def write(self, table: Table, day: date, rows: Any, part: str = "part") -> pa.Table:
         """Write a partition whole; returns the rows as stored."""
-        import pyarrow.parquet as pq
-
         stored = table.conform(rows)
         self.before_write()
         if not self._told(table):
             write_text(self._root(table) / COLUMNS, json.dumps({"columns": columns_of(table), "format": FORMAT}) + "\n")
         self.require_ours(table)
-        with (
-            replacing(self.path(table, day, part)) as beside,
-            pq.ParquetWriter(beside, table.schema, compression="zstd") as writer,
-        ):
-            # One piece each: how rows lie in memory would else show in the bytes.
-            for start in range(0, max(len(stored), 1), ROW_GROUP):
-                writer.write_table(stored.slice(start, ROW_GROUP).combine_chunks())
+        with replacing(self.path(table, day, part)) as beside:
+            _write(beside, table, stored)
         return stored
 
     def read(self, table: Table, day: date) -> pa.Table:
@@ -152,3 +145,14 @@ def columns_of(table: Table) -> str:
 def _whole(folder: Path, pattern: str) -> list[Path]:
     """Files of partitions that are there whole: what is being written, or a kill left half written, is not."""
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith(TEMPORARY))
+
+
+def _write(path: Path, table: Table, rows: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
+    # Where most columns are ids, looking for few values in them costs more than writing them.
+    few = list(table.coded) or True
+    with pq.ParquetWriter(path, table.schema, compression="zstd", use_dictionary=few) as writer:
+        # One piece each: how rows lie in memory would else show in the bytes.
+        for start in range(0, max(len(rows), 1), ROW_GROUP):
+            writer.write_table(rows.slice(start, ROW_GROUP).cast(table.schema).combine_chunks())

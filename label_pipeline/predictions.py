@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from label_pipeline.contracts.tables import QUARANTINE
 from label_pipeline.landing import LandedFile
 from label_pipeline.project import INTEGER_ID, Project
-from label_pipeline.sources.reading import Reading
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 SUM_SLACK = 1e-3  # probabilities printed with few digits still sum to nearly one
 
 
 def split_predictions(
-    project: Project, readings: Sequence[tuple[LandedFile, Reading]]
+    project: Project, landed: Sequence[tuple[LandedFile, pa.Table]]
 ) -> tuple[pd.DataFrame, dict[str, list[Any]]]:
     """Usable predictions (item_id, model, probabilities, landed_file) and the quarantined rows of the others.
 
@@ -32,15 +32,13 @@ def split_predictions(
 
     good: list[pd.DataFrame] = []
     bad: dict[str, list[Any]] = {name: [] for name in QUARANTINE.names}
-    for file, reading in readings:
-        if reading.predictions is None:
-            continue
-        rows, items, *others = reading.predictions.columns
+    for file, table in landed:
+        rows, items, *others = table.columns
         landed_row = rows.to_numpy()
         item = items.to_pandas().astype(object).fillna("").str.strip()
         if project.items.ids == "integer":
             item = item.str.replace(INTEGER_ID, r"\1", regex=True)
-        columns = dict(zip((n.strip().casefold() for n in reading.predictions.column_names[2:]), others, strict=True))
+        columns = dict(zip((n.strip().casefold() for n in table.column_names[2:]), others, strict=True))
         numbers = np.full((len(item), len(project.labels.classes)), np.nan)
         for k, name in enumerate(project.labels.classes):
             if (column := columns.get(name.strip().casefold())) is not None:

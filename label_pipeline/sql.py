@@ -48,6 +48,22 @@ def connect(path: Path | None = None, *, read_only: bool = False) -> Iterator[An
         con.close()
 
 
+@contextmanager
+def scratch(con: Any) -> Iterator[None]:
+    """What is made as TEMP on a connection within the block is gone after it."""
+    listed = (
+        "SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal "
+        "UNION ALL SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary"
+    )
+    before = set(con.execute(listed).fetchall())
+    try:
+        yield
+    finally:
+        for kind, name in con.execute(listed).fetchall():
+            if (kind, name) not in before:
+                con.execute(f"DROP {kind} {identifier(name)}")
+
+
 # What the in-memory database may hold, in MiB, and more for each core, as each reads into buffers of its own. What does
 # not fit goes to the temporary folder.
 MEMORY, MEMORY_PER_CORE = 1000, 250

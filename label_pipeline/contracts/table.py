@@ -27,13 +27,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its name, what a row is, its key and columns; `as_of` tables hold the whole state of a day."""
+    """One table: its name, what a row is, its key and columns; `as_of` tables hold the whole state of a day.
+
+    Rows are sorted by key. Of a table too large for that they stay `as_given`, and the text columns in `coded`, which
+    have few values as a rule, may be held as codes (Arrow dictionaries) until they are written.
+    """
 
     name: str
     meaning: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     as_of: bool = True
+    as_given: bool = False
+    coded: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> list[str]:
@@ -52,7 +58,7 @@ class Table:
         return self.schema.empty_table()
 
     def conform(self, table: Any) -> pa.Table:
-        """`table` (Arrow table, pandas frame or dict of columns) with exactly these columns, cast and sorted by key."""
+        """`table` (Arrow table, pandas frame or dict of columns) with exactly these columns, cast and in order."""
         import pyarrow as pa
 
         if isinstance(table, dict):
@@ -61,9 +67,14 @@ class Table:
             frame = table[self.names]
             # The columns of a frame without rows have no types that Arrow could cast.
             table = pa.Table.from_pandas(frame, self.schema, preserve_index=False) if len(frame) else self.empty()
-        table = table.select(self.names).cast(self.schema).replace_schema_metadata(None)
-        # Sorting what is sorted would still copy it, and events are most of what a night holds.
-        return table if self.in_order(table) else table.sort_by([(name, "ascending") for name in self.key])
+        table = table.select(self.names)
+        held = [pa.types.is_dictionary(table.schema.field(c).type) and c in self.coded for c in self.names]
+        pairs = zip(self.schema, table.schema, held, strict=True)
+        schema = pa.schema([field.with_type(given.type) if keep else field for field, given, keep in pairs])
+        table = table.cast(schema).replace_schema_metadata(None)
+        # Sorting what is sorted would still copy it.
+        done = self.as_given or self.in_order(table)
+        return table if done else table.sort_by([(name, "ascending") for name in self.key])
 
     def in_order(self, table: pa.Table) -> bool:
         """Whether every row's key comes after the one before: sorted, and no key twice."""

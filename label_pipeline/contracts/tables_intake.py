@@ -46,6 +46,11 @@ ANNOTATION_EVENTS = Table(
         always("landed_row", "integer", "row of the file, from 1; several answers may share one"),
     ),
     as_of=False,
+    as_given=True,
+    coded=(
+        *("source", "annotator_id", "label", "status", "duration_source", "guideline_version", "batch_id"),
+        "landed_file",
+    ),
 )
 
 QUARANTINE = Table(

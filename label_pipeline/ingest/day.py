@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import ITEMS, LANDED_PREDICTIONS, LANDINGS, QUARANTINE
 from label_pipeline.files import sha256
-from label_pipeline.ingest.clean import clean, item_sql, load_answers, plausible, time_sql
-from label_pipeline.ingest.judge import judge
-from label_pipeline.ingest.known import (
-    Known,
-    events_in_order,
-    load_known,
-    restore,
-    set_reused_aside,
-    split_duplicates,
-    vanished,
-)
-from label_pipeline.ingest.read import Read, read_file
+from label_pipeline.ingest.clean import item_sql, plausible, time_sql
+from label_pipeline.ingest.known import Known, News, news
 from label_pipeline.ingest.references import load_references
+from label_pipeline.ingest.take import Taken, take_in
 from label_pipeline.landing import LandedFile
 from label_pipeline.predictions import split_predictions
 from label_pipeline.project import Project
-from label_pipeline.sources.reading import Reading
+from label_pipeline.sources.reading import item_schema, with_file
 from label_pipeline.sources.text import json_key
-from label_pipeline.sql import connect, literal
+from label_pipeline.sql import connect, file_list, literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """One day's tables, in the shapes of `contracts.tables`."""
+    """One day's tables, in the shapes of `contracts.tables`; of the events some columns are held as codes."""
 
     events: pa.Table
     items: pa.Table
@@ -51,95 +44,104 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
 
     `secret` is the pseudonym key. A file that cannot be read is one quarantined row, and stops no other.
     """
-    with connect() as con:
-        reads = [read_file(project, file) for file in sorted(files, key=lambda file: file.name)]
-        predictions, bad = split_predictions(project, [(r.file, r.reading) for r in reads if r.reading is not None])
-        load_answers(con, project, reads, secret)
-        clean(con, project, day)
-        reads = [read.taken_in() for read in reads]
-        load_references(con, project, known)
-        judge(con, project, day, reads)
-        con.register("bad_predictions", QUARANTINE.conform(bad))
-        con.execute("INSERT INTO quarantine SELECT * FROM bad_predictions")
-        load_known(con, project, known)
-        set_reused_aside(con)
-        restore(con, project)
-        split_duplicates(con, project, day)
-        vanished(con, project, reads)
-        items = _items(con, project)
-        quarantine = con.table("quarantine").to_arrow_table()
-        landings = _account(con, reads, predictions)
-        events = events_in_order(con, project, reads)
+    import pyarrow as pa
+
+    files = sorted(files, key=lambda file: file.name)
+    with connect() as con, ThreadPoolExecutor(1) as aside:
+        digests = list(map(aside.submit, [_digest] * len(files), files))
+        load_references(con, project, known, files)
+        taken = [take_in(con, project, day, file, secret) for file in files]
+        predictions, bad = split_predictions(project, [(t.file, t.predictions) for t in taken if t.predictions])
+        items = _items(con, project, known, taken)
+        found = news(con, project, known, taken)
+    quarantine = pa.concat_tables(
+        [
+            QUARANTINE.conform(bad),
+            found.quarantine,
+            *(table for t in taken for table in (t.unread, t.judged.quarantine)),
+        ]
+    )
     return Ingested(
-        events=events,
+        events=found.events,
         items=ITEMS.conform(items),
         quarantine=QUARANTINE.conform(quarantine),
-        landings=LANDINGS.conform(landings),
+        landings=LANDINGS.conform(_account(taken, [d.result() for d in digests], found, quarantine, predictions)),
         predictions=LANDED_PREDICTIONS.conform(predictions.drop_duplicates(["item_id", "model"], keep="last")),
     )
 
 
-def _items(con: Any, project: Project) -> pa.Table:
+def _items(con: Any, project: Project, known: Known, taken: Sequence[Taken]) -> pa.Table:
     """New versions of items: a payload not seen before; an empty payload only for an item not known at all.
 
-    An item that only answers which nobody asked for name is none.
+    With `items.sources` what other sources say of items is passed over. An item that only answers which nobody asked
+    for name is none.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    heard = [t for t in taken if t.file.source in (project.items.sources or [t.file.source])]
+    nothing = with_file(item_schema().empty_table(), "")
+    con.register("seen_items", pa.concat_tables([nothing, *(with_file(t.items, t.file.name) for t in heard)]))
+    refused = [t.judged.quarantine.filter(pc.field("rule") == "item_not_sent") for t in taken]
+    con.register("not_sent", pa.concat_tables([QUARANTINE.empty(), *refused]))
+    known_items = f"(SELECT DISTINCT item_id, content_hash FROM read_parquet({file_list(known.items)}))"
+    if not known.items:
+        known_items = "(SELECT NULL::VARCHAR AS item_id, NULL::VARCHAR AS content_hash LIMIT 0)"
     arrived = project.items.arrived_at
     when = time_sql(f"(payload ->> {json_key(arrived)})") if arrived else "NULL::TIMESTAMPTZ"
     con.execute(f"SET TimeZone = {literal(project.timezone)}")
-    table = con.sql(
+    table: pa.Table = con.sql(
         f"""
-        WITH named AS (
+        WITH known_items AS MATERIALIZED {known_items}, named AS (
             SELECT {item_sql(project, "item_id")} AS id, payload, landed_file, landed_row FROM seen_items
-            WHERE id IS NOT NULL AND NOT contains(id, chr(0)) AND (
-                (landed_file, id) NOT IN (SELECT (landed_file, raw ->> 'item_id') FROM quarantine
-                                          WHERE rule = 'item_not_sent')
-                OR id IN (SELECT item_id FROM known_items))
-        ), several AS (
-            SELECT id FROM named GROUP BY id HAVING count(*) > 1
         ), whole AS (
-            SELECT id AS item_id, payload, landed_file FROM named ANTI JOIN several USING (id)
-            UNION ALL
-            SELECT id, payload, landed_file FROM named SEMI JOIN several USING (id) QUALIFY row_number() OVER (
+            SELECT id AS item_id, payload, landed_file FROM named
+            WHERE id IS NOT NULL AND NOT contains(id, chr(0)) AND (
+                (landed_file, id) NOT IN (SELECT (landed_file, raw ->> 'item_id') FROM not_sent)
+                OR id IN (SELECT item_id FROM known_items))
+            QUALIFY row_number() OVER (
                 PARTITION BY id ORDER BY payload = '{{}}', landed_file DESC, landed_row DESC, payload) = 1
         )
         SELECT item_id, payload, {plausible("arrived_at")} AS arrived_at, content_hash, landed_file
-        FROM (SELECT *, substr(sha256(payload), 1, 16) AS content_hash, {when} AS arrived_at FROM whole)
+        FROM (SELECT *, substr(md5(payload), 1, 16) AS content_hash, {when} AS arrived_at FROM whole)
              ANTI JOIN known_items USING (item_id, content_hash)
         WHERE NOT (payload = '{{}}' AND item_id IN (SELECT item_id FROM known_items))
+        ORDER BY item_id
         """
     ).to_arrow_table()
     con.execute("SET TimeZone = 'UTC'")
+    con.unregister("seen_items")
+    con.unregister("not_sent")
     return table
 
 
-def _account(con: Any, reads: Sequence[Read], predictions: pd.DataFrame) -> dict[str, list[Any]]:
+def _account(
+    taken: Sequence[Taken], digests: Sequence[str], found: News, quarantine: pa.Table, predictions: pd.DataFrame
+) -> dict[str, list[Any]]:
     """What became of each file's answers, and of the rows of prediction files."""
+    import pyarrow.compute as pc
 
-    def per_file(query: str) -> dict[str, int]:
-        return dict(con.execute(query).fetchall())
+    def per_file(table: pa.Table) -> Counter[str]:
+        counted = pc.value_counts(table["landed_file"].combine_chunks())
+        return Counter({str(row["values"]): row["counts"] for row in counted.to_pylist()})
 
-    broken = per_file("SELECT landed_file, count(*) FROM broken GROUP BY landed_file")
     # Row 0 is what has vanished: no row of the file.
-    accepted = per_file("SELECT landed_file, count(*) FROM events WHERE landed_row > 0 GROUP BY landed_file")
-    quarantined = per_file("SELECT landed_file, count(*) FROM quarantine GROUP BY landed_file")
-    duplicates = per_file("SELECT landed_file, count(*) FROM duplicates GROUP BY landed_file")
+    accepted = per_file(found.events.filter(pc.greater(found.events["landed_row"], 0)))
+    quarantined, duplicates = per_file(quarantine), Counter(found.duplicates)
     extra = predictions.duplicated(["item_id", "model"], keep="last")
-    accepted |= {str(f): int(n) for f, n in predictions["landed_file"][~extra].value_counts().items()}
-    duplicates |= {str(f): int(n) for f, n in predictions["landed_file"][extra].value_counts().items()}
-    names = [r.file.name for r in reads]
+    accepted.update({str(f): int(n) for f, n in predictions["landed_file"][~extra].value_counts().items()})
+    duplicates.update({str(f): int(n) for f, n in predictions["landed_file"][extra].value_counts().items()})
+    names = [t.file.name for t in taken]
     return {
         "landed_file": names,
-        "source": [r.file.source for r in reads],
-        "sha256": [_digest(r.file) for r in reads],
-        "bytes": [r.file.path.stat().st_size for r in reads],
-        "landed": [
-            r.answers + broken.get(r.file.name, 0) + _prediction_rows(r.reading) + (r.reading is None) for r in reads
-        ],
-        "accepted": [accepted.get(n, 0) for n in names],
-        "quarantined": [quarantined.get(n, 0) for n in names],
-        "duplicates": [duplicates.get(n, 0) for n in names],
-        "problem": [r.problem.text() if r.problem else None for r in reads],
+        "source": [t.file.source for t in taken],
+        "sha256": list(digests),
+        "bytes": [t.file.path.stat().st_size for t in taken],
+        "landed": [t.landed for t in taken],
+        "accepted": [accepted[n] for n in names],
+        "quarantined": [quarantined[n] for n in names],
+        "duplicates": [duplicates[n] for n in names],
+        "problem": [t.problem.text() if t.problem else None for t in taken],
     }
 
 
@@ -149,7 +151,3 @@ def _digest(file: LandedFile) -> str:
         return sha256(file.path)
     except OSError:
         return ""
-
-
-def _prediction_rows(reading: Reading | None) -> int:
-    return 0 if reading is None or reading.predictions is None else len(reading.predictions)

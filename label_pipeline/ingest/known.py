@@ -1,26 +1,31 @@
-"""What is known already: duplicates add nothing, and what a whole export no longer has is deleted."""
+"""What is known already: duplicates add nothing, and what a whole export no longer has is deleted.
+
+Only answers whose annotation id is met more than once, today or before, are looked at one by one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from label_pipeline.contracts.rules import STATUSES
-from label_pipeline.contracts.tables import ANNOTATION_EVENTS
-from label_pipeline.ingest.judge import RAW, shown
-from label_pipeline.ingest.meaning import day_sql
-from label_pipeline.ingest.read import Read
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, QUARANTINE
+from label_pipeline.ingest.judge import coded, no_answers, shown
 from label_pipeline.project import Project
-from label_pipeline.project_labels import ONE_CLASS
-from label_pipeline.sql import file_list, literal
+from label_pipeline.sql import file_list
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ONE_PART = 1_000_000  # events handed over at once
+    from label_pipeline.ingest.take import Taken
+
+RAW = "json_object({})::VARCHAR".format(
+    ", ".join(
+        f"'{name}', {shown(f'{name}::VARCHAR', 200)}"
+        for name in ("annotation_id", "item_id", "annotator_id", "label", "status", "annotated_at")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,47 @@ class Known:
     sent: Sequence[Path] = ()
 
 
-def load_known(con: Any, project: Project, known: Known) -> None:
-    """Tables `known_events` (every event of the days before that can matter today), `newest` (the last of each
-    annotation), `known_items`.
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a day's accepted answers add: their `events` in the order they landed in, then what has vanished; the
+    `quarantine` rows of reused ids; and how many `duplicates` each file had."""
+
+    events: pa.Table
+    quarantine: pa.Table
+    duplicates: dict[str, int]
+
+
+def news(con: Any, project: Project, known: Known, taken: Sequence[Taken]) -> News:
+    """Compare what was accepted today with itself and with what is known."""
+    import numpy as np
+    import pyarrow as pa
+
+    accepted = pa.concat_tables([no_answers(), *(t.judged.accepted for t in taken)])
+    con.register("accepted", accepted.append_column("place", pa.array(np.arange(len(accepted)))))
+    _load_known(con, project, known)
+    _load_met(con)
+    quarantine = _set_reused_aside(con)
+    restored = _restore(con, project)
+    _find_duplicates(con)
+    gone = _vanished(con, project, taken)
+    con.unregister("accepted")
+    duplicates = con.execute("SELECT landed_file, count(*) FROM met WHERE duplicate GROUP BY landed_file").fetchall()
+    dropped = con.execute("SELECT place FROM met WHERE reused OR duplicate").fetchnumpy()["place"]
+    kept = np.ones(len(accepted), bool)
+    kept[dropped] = False
+    events = accepted.drop_columns("answer")
+    if restored:
+        ids = events["event_id"].to_numpy().copy()
+        ids[list(restored)] = list(restored.values())
+        events = events.set_column(0, events.schema.field(0), pa.array(ids, pa.string()))
+    if not kept.all():
+        events = events.filter(pa.array(kept))
+    return News(pa.concat_tables([events, gone]), quarantine, dict(duplicates))
+
+
+def _load_known(con: Any, project: Project, known: Known) -> None:
+    """Tables `known_events` (every event of the days before that can matter today) and `newest` (the last of each
+    annotation).
 
     What can matter is what bears the id of an answer of today; of a whole export, everything.
     """
@@ -48,9 +91,9 @@ def load_known(con: Any, project: Project, known: Known) -> None:
             CREATE TEMP TABLE known_events AS
             SELECT {columns}, day FROM read_parquet({file_list(known.events)}, hive_partitioning = true)
             WHERE list_contains(?, source) OR hash(source, annotation_id) IN (
-                SELECT hash(source, annotation_id) FROM accepted)
+                SELECT hash(source::VARCHAR, annotation_id) FROM accepted)
             """,
-            [_snapshots(project)],
+            [snapshots(project)],
         )
     else:
         con.execute(f"CREATE TEMP TABLE known_events AS SELECT {columns}, NULL::DATE AS day FROM accepted LIMIT 0")
@@ -60,166 +103,127 @@ def load_known(con: Any, project: Project, known: Known) -> None:
             PARTITION BY source, annotation_id ORDER BY annotated_at DESC NULLS LAST, day DESC, event_id) = 1
         """
     )
-    if known.items:
-        con.execute(
-            "CREATE TEMP TABLE known_items AS "
-            f"SELECT DISTINCT item_id, content_hash FROM read_parquet({file_list(known.items)})"
-        )
-    else:
-        con.execute("CREATE TEMP TABLE known_items (item_id VARCHAR, content_hash VARCHAR)")
 
 
-def _snapshots(project: Project) -> list[str]:
+def snapshots(project: Project) -> list[str]:
     """The sources whose every delivery is whole."""
     return [name for name, source in project.sources.items() if source.mode == "snapshot"]
 
 
-def _guideline_sql(project: Project, day: date) -> str:
-    """SQL for the guideline of the answer's batch, else the one in force when it was given."""
-    guidelines = project.guidelines
-    when = day_sql(project, day, "annotated_at")
-    begun = sorted(((first, name) for name, first in guidelines.since.items()), reverse=True)
-    cases = [f"WHEN batch_id = {literal(batch)} THEN {literal(name)}" for batch, name in guidelines.batches.items()]
-    cases += [f"WHEN {when} >= DATE {literal(str(first))} THEN {literal(name)}" for first, name in begun]
-    otherwise = "NULL" if begun else literal(guidelines.current)
-    return f"CASE {' '.join(cases)} ELSE {otherwise} END" if cases else otherwise
+def _load_met(con: Any) -> None:
+    """Table `met`: today's answers whose annotation id is met more than once; `reused` and `duplicate` come later.
+
+    Ids are compared by their hashes, which may find too many: what is found is looked at closely.
+    """
+    con.execute(
+        """
+        CREATE TEMP TABLE met AS
+        WITH several AS (
+            SELECT id FROM (SELECT hash(source, annotation_id) AS id FROM accepted
+                            UNION ALL SELECT hash(source, annotation_id) FROM known_events)
+            GROUP BY id HAVING count(*) > 1
+        )
+        SELECT place, source, annotation_id, item_id, annotator_id, label, status, annotated_at, event_id, landed_file,
+               landed_row, answer, false AS reused, false AS duplicate
+        FROM accepted WHERE hash(source, annotation_id) IN (FROM several)
+        """
+    )
 
 
-def set_reused_aside(con: Any) -> None:
-    """Quarantine answers whose annotation id already belongs to another item or annotator.
+def _set_reused_aside(con: Any) -> pa.Table:
+    """Mark answers whose annotation id already belongs to another item or annotator, and return their quarantine rows.
 
     An id names one item and one annotator: the first keeps it, by landing day, then by time of the answer. Taken
     for a newer version, the second would silently replace a good answer.
     """
-    # Ids with more than one owner are found by their hashes, which may find too many; only those are looked at closely.
     con.execute(
         """
-        CREATE TEMP TABLE suspects AS
-        SELECT id FROM (
-            SELECT hash(source, annotation_id) AS id, hash(item_id, annotator_id) AS owner FROM accepted
-            UNION ALL SELECT hash(source, annotation_id), hash(item_id, annotator_id) FROM known_events)
-        GROUP BY id HAVING min(owner) <> max(owner)
-        """
-    )
-    con.execute(
-        """
-        CREATE TEMP TABLE reused AS
-        WITH versions AS (
-            SELECT source, annotation_id, item_id, annotator_id, annotated_at, event_id, day, 0 AS rank
-            FROM known_events WHERE hash(source, annotation_id) IN (FROM suspects)
-            UNION ALL
-            SELECT source, annotation_id, item_id, annotator_id, annotated_at, event_id, NULL, 1
-            FROM accepted WHERE hash(source, annotation_id) IN (FROM suspects)
-        ), owners AS (
+        UPDATE met SET reused = true FROM (
             SELECT source, annotation_id,
                    arg_min(struct_pack(item_id := item_id, annotator_id := annotator_id), turn) AS owner
-            FROM (SELECT *, row_number() OVER (ORDER BY rank, day, annotated_at NULLS FIRST, event_id) AS turn
-                  FROM versions)
+            FROM (SELECT *, row_number() OVER (ORDER BY day NULLS LAST, annotated_at NULLS FIRST, event_id) AS turn
+                  FROM (SELECT source, annotation_id, item_id, annotator_id, annotated_at, event_id, day
+                        FROM known_events SEMI JOIN met USING (source, annotation_id)
+                        UNION ALL
+                        SELECT source, annotation_id, item_id, annotator_id, annotated_at, event_id, NULL FROM met))
             GROUP BY source, annotation_id
-        )
-        SELECT a.rowid AS place FROM accepted a JOIN owners o USING (source, annotation_id)
-        WHERE a.item_id <> o.owner.item_id OR a.annotator_id <> o.owner.annotator_id
+        ) o WHERE met.source = o.source AND met.annotation_id = o.annotation_id
+            AND (met.item_id <> o.owner.item_id OR met.annotator_id <> o.owner.annotator_id)
         """
     )
-    con.execute(
+    rows = con.sql(
         f"""
-        INSERT INTO quarantine
-        SELECT landed_file, landed_row, answer, source, 'id_reused', 'annotation_id',
-               'the annotation id already belongs to another item or annotator: ''' || {shown("annotation_id")} || '''',
-               {RAW}
-        FROM accepted JOIN reused ON accepted.rowid = reused.place
+        SELECT landed_file, landed_row, answer, source, 'id_reused' AS rule, 'annotation_id' AS "column",
+               'the annotation id already belongs to another item or annotator: ''' || {shown("annotation_id")} || ''''
+               AS reason, {RAW} AS raw
+        FROM met WHERE reused
         """
-    )
-    con.execute(
-        "INSERT INTO set_aside SELECT source, annotation_id FROM accepted JOIN reused ON accepted.rowid = reused.place"
-    )
-    con.execute("DELETE FROM accepted USING reused WHERE accepted.rowid = reused.place")
+    ).to_arrow_table()
+    return QUARANTINE.conform(rows)
 
 
-def restore(con: Any, project: Project) -> None:
-    """Make what is back in a whole export after its deletion a new version: the same content would be a duplicate."""
+def _restore(con: Any, project: Project) -> dict[int, str]:
+    """Make what is back in a whole export after its deletion a new version: the same content would be a duplicate.
+
+    Returns its new event id by place.
+    """
     con.execute(
         """
-        UPDATE accepted SET event_id = substr(sha256(concat_ws(chr(31), accepted.event_id, n.event_id)), 1, 32)
-        FROM newest n WHERE n.status = 'deleted' AND accepted.status <> 'deleted' AND list_contains(?, n.source)
-            AND n.source = accepted.source AND n.annotation_id = accepted.annotation_id
+        CREATE TEMP TABLE restored AS
+        SELECT place, md5(concat(met.event_id, chr(31), n.event_id)) AS event_id
+        FROM met JOIN newest n ON n.source = met.source AND n.annotation_id = met.annotation_id
+        WHERE n.status = 'deleted' AND met.status <> 'deleted' AND NOT reused AND list_contains(?, n.source)
         """,
-        [_snapshots(project)],
+        [snapshots(project)],
     )
+    con.execute("UPDATE met SET event_id = r.event_id FROM restored r WHERE r.place = met.place")
+    return dict(con.execute("FROM restored").fetchall())
 
 
-def split_duplicates(con: Any, project: Project, day: date) -> None:
-    """Table `duplicates` (place in `accepted`, landed_file) of answers known from before, or from an earlier row of
-    today, which add nothing; and the view `events` of the others and of what has `vanished`."""
-    # As with suspects: hashes that meet twice first, then the ids themselves.
+def _find_duplicates(con: Any) -> None:
+    """Mark answers known from before, or from an earlier row of today."""
     con.execute(
         """
-        CREATE TEMP TABLE duplicates AS
-        WITH twice AS (
-            SELECT id FROM (SELECT hash(event_id) AS id FROM accepted UNION ALL SELECT hash(event_id) FROM known_events)
-            GROUP BY id HAVING count(*) > 1
-        ), ranked AS (
-            SELECT rowid AS place, landed_file, event_id IN (SELECT event_id FROM known_events) AS known,
-                   row_number() OVER (PARTITION BY event_id ORDER BY landed_file, landed_row, answer) AS copy
-            FROM accepted WHERE hash(event_id) IN (FROM twice)
-        )
-        SELECT place, landed_file FROM ranked WHERE known OR copy > 1
+        UPDATE met SET duplicate = true FROM (
+            SELECT place, event_id IN (SELECT event_id FROM known_events) AS known,
+                   row_number() OVER (PARTITION BY event_id ORDER BY place) AS copy
+            FROM met WHERE NOT reused
+        ) ranked WHERE ranked.place = met.place AND (known OR copy > 1)
         """
     )
-    columns = f"""
-        event_id, source, annotation_id, item_id, annotator_id,
-        CASE WHEN status IN ('submitted', 'rejected') THEN label END AS label, status, is_gold_check,
-        started_at, annotated_at, duration_s,
-        CASE WHEN duration_s IS NULL THEN 'none' ELSE duration_source END AS duration_source,
-        {_guideline_sql(project, day)} AS guideline_version, batch_id, landed_file, landed_row"""
-    con.execute(f"CREATE TEMP TABLE gone AS SELECT {columns} FROM accepted LIMIT 0")
-    con.execute(
-        f"CREATE TEMP VIEW events AS SELECT {columns} FROM accepted ANTI JOIN duplicates "
-        "ON accepted.rowid = duplicates.place UNION ALL FROM gone"
-    )
 
 
-def vanished(con: Any, project: Project, reads: Sequence[Read]) -> None:
+def _vanished(con: Any, project: Project, taken: Sequence[Taken]) -> pa.Table:
     """Deletion events of snapshot sources: annotations known before that today's whole export no longer has.
 
-    A source with an unreadable file or line today is not whole, so nothing of it is taken as deleted.
-    """
-    unread = {r.file.source for r in reads if r.reading is None or len(r.reading.broken)}
-    landed = {r.file.source: r.file.name for r in reads}
-    for name in sorted(landed.keys() - unread):
-        if project.sources[name].mode != "snapshot":
-            continue
-        con.execute(
-            """
-            INSERT INTO gone
-            SELECT substr(sha256(concat_ws(chr(31), source, annotation_id, 'deleted', event_id)), 1, 32),
-                   source, annotation_id, item_id, annotator_id, NULL, 'deleted',
-                   false, NULL, annotated_at, NULL, 'none', NULL, NULL, $2, 0
-            FROM newest WHERE source = $1 AND status <> 'deleted' AND annotation_id NOT IN (
-                SELECT annotation_id FROM accepted WHERE source = $1
-                UNION ALL SELECT annotation_id FROM set_aside WHERE source = $1)
-            """,
-            [name, landed[name]],
-        )
-
-
-def events_in_order(con: Any, project: Project, reads: Sequence[Read]) -> pa.Table:
-    """The events in the shape of their contract, sorted by id; handed over in parts, so that never all are held twice.
-
-    What has few values is sorted as their numbers: rows are a third as wide then.
+    A source with an unreadable file or line today is not whole, so nothing of it is taken as deleted. Such an event
+    stands in no row: its row is 0, of the last file of the source.
     """
     import pyarrow as pa
 
-    # Of the events, not of today's files: who vanished from a whole export is in none of them.
-    people = [a for (a,) in con.execute("SELECT DISTINCT annotator_id FROM events").fetchall()]
-    few = {"source": list(project.sources), "landed_file": [r.file.name for r in reads], "status": list(STATUSES)}
-    few["annotator_id"] = people
-    if project.labels.type in ONE_CLASS:
-        few["label"] = list(project.labels.classes)
-    casts = [
-        f"{column}::ENUM({', '.join(map(literal, values))}) AS {column}" for column, values in few.items() if values
-    ]
-    replaced = f"REPLACE ({', '.join(casts)})" if casts else ""
-    found = con.sql(f"SELECT * {replaced} FROM events ORDER BY event_id").to_arrow_reader(ONE_PART)
-    parts = [ANNOTATION_EVENTS.conform(pa.Table.from_batches([batch])) for batch in found]
-    return pa.concat_tables([ANNOTATION_EVENTS.empty(), *parts])
+    unread = {t.file.source for t in taken if len(t.unread)}
+    landed = {t.file.source: t.file.name for t in taken}
+    gone = [coded(ANNOTATION_EVENTS.empty())]
+    for name in sorted(landed.keys() - unread):
+        if project.sources[name].mode != "snapshot":
+            continue
+        aside = [t.judged.set_aside for t in taken if t.file.source == name]
+        con.register(
+            "aside", pa.table({"annotation_id": pa.chunked_array([c for a in aside for c in a.chunks], pa.string())})
+        )
+        rows = con.sql(
+            """
+            SELECT md5(concat(source, chr(31), annotation_id, chr(31), 'deleted', chr(31), event_id)) AS event_id,
+                   source, annotation_id, item_id, annotator_id, NULL AS label, 'deleted' AS status,
+                   false AS is_gold_check, NULL AS started_at, annotated_at, NULL AS duration_s,
+                   'none' AS duration_source, NULL AS guideline_version, NULL AS batch_id, $2 AS landed_file,
+                   0 AS landed_row
+            FROM newest WHERE source = $1 AND status <> 'deleted' AND annotation_id NOT IN (
+                SELECT annotation_id FROM accepted WHERE source = $1 UNION ALL SELECT annotation_id FROM aside)
+            ORDER BY event_id
+            """,
+            params=[name, landed[name]],
+        ).to_arrow_table()
+        con.unregister("aside")
+        gone.append(coded(ANNOTATION_EVENTS.conform(rows)))
+    return pa.concat_tables(gone)

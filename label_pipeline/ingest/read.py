@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.landing import LandedFile
 from label_pipeline.project import Project
 from label_pipeline.sources import adapter
-from label_pipeline.sources.reading import Reading, answer_schema, item_schema
-from label_pipeline.sql import connect, literal
+from label_pipeline.sources.reading import Reading, answer_schema, item_schema, make_view
+from label_pipeline.sql import literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A landed file and what came of reading it: a reading or a problem; and how many answers were found."""
+    """The content of a landed file. Its answers are the view `answers` of the connection; here are how many they are,
+    and `items`: each item and payload once, with the last row it stands in (columns of `item_schema`)."""
 
-    file: LandedFile
-    reading: Reading | None
-    problem: UserError | None
-    answers: int = 0
-
-    def taken_in(self) -> Read:
-        """The same without the answers and items themselves, which are most of what a file holds."""
-        if self.reading is None:
-            return self
-        empty = {"answers": answer_schema().empty_table(), "items": item_schema().empty_table()}
-        return replace(self, reading=replace(self.reading, **empty))
+    reading: Reading
+    answers: int
+    items: pa.Table
 
 
-def read_file(project: Project, file: LandedFile) -> Read:
-    """Read one file; what is wrong with it is its problem, not an exception, so that no other file stops.
+def read_file(con: Any, project: Project, file: LandedFile) -> Read | UserError:
+    """Read one file; what is wrong with it is returned, not raised, so that no other file stops.
 
-    Each file has a connection of its own, so that nothing one leaves behind meets the next.
+    What it leaves behind on the connection, `sql.scratch` takes away.
     """
     import duckdb
 
@@ -46,13 +43,18 @@ def read_file(project: Project, file: LandedFile) -> Read:
             raise UserError(words, rule="source_unknown", do=nearest(file.source, project.sources))
         if not str(file.path).isprintable():
             raise UserError("the file's name has signs that are no text", rule="file_unreadable", do="Rename it.")
-        with connect() as con:
-            con.execute(f"SET TimeZone = {literal(source.timezone)}")
-            reading = adapter(source.format)(con, file.path, source, project.items.fields)
-        _not_too_deep(reading)
-        return Read(file, reading, None, len(reading.answers))
+        con.execute(f"SET TimeZone = {literal(source.timezone)}")
+        reading = adapter(source.format)(con, file.path, source, project.items.fields)
+        make_view(con, "answers", reading.answers, answer_schema())
+        make_view(con, "items_written", reading.items, item_schema())
+        items = con.sql(
+            "SELECT max(landed_row) AS landed_row, item_id, payload FROM items_written GROUP BY item_id, payload"
+        ).to_arrow_table()
+        _not_too_deep(items)
+        ((answers,),) = con.execute("SELECT count(*) FROM answers").fetchall()
+        return Read(reading, answers, items)
     except UserError as error:
-        return Read(file, None, error)
+        return error
     except (duckdb.Error, OSError, UnicodeError) as error:
         if isinstance(
             error,
@@ -67,7 +69,7 @@ def read_file(project: Project, file: LandedFile) -> Read:
             raise  # our SQL, or this machine: the file is not to blame
         words = _words(error).replace(str(file.path), file.name)
         do = f"It must be {source.format if source else 'readable'}; land it again, whole."
-        return Read(file, None, UserError(words, rule="file_unreadable", do=do))
+        return UserError(words, rule="file_unreadable", do=do)
 
 
 def _words(error: Exception) -> str:
@@ -76,7 +78,7 @@ def _words(error: Exception) -> str:
     return re.sub(r"^[A-Z][\w ]* Error: ", "", first) or type(error).__name__
 
 
-def _not_too_deep(reading: Reading) -> None:
+def _not_too_deep(items: pa.Table) -> None:
     """Refuse items nested so deeply that Python's JSON reader could not take them in again.
 
     Raises:
@@ -84,9 +86,9 @@ def _not_too_deep(reading: Reading) -> None:
     """
     import pyarrow.compute as pc
 
-    payload = reading.items["payload"]
+    payload = items["payload"]
     brackets = pc.add(pc.count_substring(payload, "["), pc.count_substring(payload, "{"))
-    for row in reading.items.filter(pc.greater(brackets, DEEPEST)).to_pylist():
+    for row in items.filter(pc.greater(brackets, DEEPEST)).sort_by("landed_row").to_pylist():
         if _depth(row["payload"]) > DEEPEST:
             raise UserError(
                 f"the item of row {row['landed_row']} is nested deeper than {DEEPEST} levels",

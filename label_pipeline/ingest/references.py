@@ -3,36 +3,51 @@ and adjudicators where a batch is theirs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from label_pipeline.errors import UserError
 from label_pipeline.ingest.clean import item_sql
 from label_pipeline.ingest.meaning import out_of_range_sql
+from label_pipeline.ingest.read import read_file
+from label_pipeline.landing import LandedFile
 from label_pipeline.project import Project
-from label_pipeline.sql import file_list
+from label_pipeline.sql import file_list, scratch
 
 if TYPE_CHECKING:
     from label_pipeline.ingest.known import Known
 
 
-def load_references(con: Any, project: Project, known: Known) -> None:
-    """Tables `listed_items` and `roster`, as far as the project checks them; drops what other sources say of items.
+def load_references(con: Any, project: Project, known: Known, files: Sequence[LandedFile]) -> None:
+    """Tables `listed_items`, `roster`, `sent` and `adjudicators`, as far as the project checks them.
 
-    With `items.sources` the items are those that these sources have delivered, today or on the days before.
+    With `items.sources` the items are those that these sources have delivered, on the days before or in today's
+    `files`: these are read ahead of the others, as which file is read first must not matter.
     """
     import pyarrow as pa
 
     if project.items.sources:
-        con.execute("DELETE FROM seen_items WHERE NOT list_contains(?, source)", [list(project.items.sources)])
-        before = f"UNION SELECT item_id FROM read_parquet({file_list(known.items)})" if known.items else ""
-        today = f"SELECT {item_sql(project, 'item_id')} AS item_id FROM seen_items"
-        con.execute(f"CREATE TEMP TABLE listed_items AS {today} {before}")
+        before = f"SELECT item_id FROM read_parquet({file_list(known.items)})" if known.items else "SELECT NULL LIMIT 0"
+        con.execute(f"CREATE TEMP TABLE listed_items (item_id VARCHAR); INSERT INTO listed_items {before}")
+        for file in files:
+            if file.source in project.items.sources:
+                _list_items(con, project, file)
     if project.people.unknown == "quarantine":
         con.register("incoming", pa.table({"annotator_id": pa.array(sorted(known.annotators), pa.string())}))
         con.execute("CREATE TEMP TABLE roster AS SELECT * FROM incoming")
         con.unregister("incoming")
     if checks_sent(project):
         _load_sent(con, known)
+
+
+def _list_items(con: Any, project: Project, file: LandedFile) -> None:
+    with scratch(con):
+        read = read_file(con, project, file)
+        if not isinstance(read, UserError):
+            con.register("incoming", read.items)
+            con.execute(f"INSERT INTO listed_items SELECT {item_sql(project, 'item_id')} FROM incoming")
+            con.unregister("incoming")
 
 
 def checks_sent(project: Project) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from label_pipeline.errors import UserError
 from label_pipeline.project import Source
 from label_pipeline.sources.landed import file_literal, plain_text
-from label_pipeline.sources.reading import Reading, answer_schema, broken_schema, fetch, item_schema
+from label_pipeline.sources.reading import Reading, broken_schema
 from label_pipeline.sources.text import json_key
 from label_pipeline.sql import literal
 
@@ -28,9 +28,10 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
     item = f"coalesce({', '.join(f'(data ->> {json_key(name)})' for name in source.item)}, number)"
     with plain_text(path, source.encoding) as plain:
         _load(con, plain, item, _payload(fields, source.fields))
+    con.execute(f"CREATE TEMP TABLE tasks_answers AS {_answers()}", [list(source.label)])
     return Reading(
-        answers=fetch(con, _answers(), answer_schema(), [list(source.label)]),
-        items=fetch(con, "SELECT rowid + 1 AS landed_row, item_id, payload FROM tasks", item_schema()),
+        answers="FROM tasks_answers",
+        items="SELECT rowid + 1 AS landed_row, item_id, payload FROM tasks",
         broken=broken_schema().empty_table(),
     )
 

@@ -34,4 +34,4 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
         duration_source="measured",
         batch_id=batch_of(source, columns, "Input.batch_id"),
     )
-    return read_wide(con, columns, broken, source, fields, parts)
+    return read_wide(columns, broken, source, fields, parts)

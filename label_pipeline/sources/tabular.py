@@ -8,7 +8,7 @@ from typing import Any
 from label_pipeline.project import Source
 from label_pipeline.sources.landed import open_table
 from label_pipeline.sources.reading import Reading
-from label_pipeline.sources.wide import Parts, batch_of, read_wide, text_of
+from label_pipeline.sources.wide import Parts, batch_of, column_of, read_wide, text_of
 
 BATCH = "batch_id"
 
@@ -17,16 +17,16 @@ def read(con: Any, path: Path, source: Source, fields: tuple[str, ...]) -> Readi
     """Read one file. Raises UserError when the file or a mapped column is not there."""
     columns, broken = open_table(con, path, source, **_wanted(source, fields))
     parts = Parts(
-        annotation_id=text_of(source.annotation_id, columns, "annotation_id"),
-        annotator=text_of(source.annotator, columns, "annotator"),
+        annotation_id=column_of(source.annotation_id, columns, "annotation_id"),
+        annotator=column_of(source.annotator, columns, "annotator"),
         status=f"lower(coalesce({text_of(source.status, columns, 'status')}, 'submitted'))",
-        started_at=text_of(source.started_at, columns, "started_at"),
-        annotated_at=text_of(source.annotated_at, columns, "annotated_at"),
-        duration_s=text_of(source.duration_s, columns, "duration_s"),
+        started_at=column_of(source.started_at, columns, "started_at"),
+        annotated_at=column_of(source.annotated_at, columns, "annotated_at"),
+        duration_s=column_of(source.duration_s, columns, "duration_s"),
         duration_source="measured" if source.duration_s else "accept_submit" if source.started_at else "none",
         batch_id=batch_of(source, columns, BATCH),
     )
-    return read_wide(con, columns, broken, source, fields, parts)
+    return read_wide(columns, broken, source, fields, parts)
 
 
 def _wanted(source: Source, fields: tuple[str, ...]) -> dict[str, set[str]]:

@@ -24,19 +24,19 @@ GOOD: dict[str, Any] = {
     "item_id": "i",
     "annotator_id": "a",
     "status": "submitted",
-    "label_raw": "cat",
+    "label_empty": False,
     "label": "cat",
-    "time_unread": None,
+    "unread": False,
     "annotated_at": NOON,
     "started_at": NOON - timedelta(seconds=5),
     "duration_s": 5.0,
 }
-NOTHING: dict[str, Any] = dict.fromkeys(("label_raw", "label", "annotated_at", "started_at", "duration_s"))
+NOTHING: dict[str, Any] = dict.fromkeys(("label", "annotated_at", "started_at", "duration_s")) | {"label_empty": True}
 HOLDS: list[dict[str, Any]] = [
     {},
     NOTHING | {"status": "skipped"},
     NOTHING | {"status": "deleted"},
-    {"label_raw": "wolf", "label": None, "status": "skipped"},
+    {"label": None, "status": "skipped"},
     {"status": "rejected"},
     {"started_at": NOON},
     {"started_at": None},
@@ -50,10 +50,10 @@ BREAKS: list[tuple[dict[str, Any], list[str]]] = [
     ({"annotator_id": None}, ["annotator_missing"]),
     ({"status": "draft"}, ["status_known"]),
     ({"status": None}, ["status_known"]),
-    ({"label_raw": None, "label": None}, ["label_missing", "label_unknown"]),
-    ({"label_raw": None, "label": None, "status": "rejected"}, ["label_missing", "label_unknown"]),
-    ({"label_raw": "wolf", "label": None}, ["label_unknown"]),
-    ({"time_unread": "soon", "annotated_at": None}, ["time_unreadable"]),
+    ({"label_empty": True, "label": None}, ["label_missing", "label_unknown"]),
+    ({"label_empty": True, "label": None, "status": "rejected"}, ["label_missing", "label_unknown"]),
+    ({"label": None}, ["label_unknown"]),
+    ({"unread": True, "annotated_at": None}, ["time_unreadable"]),
     ({"annotated_at": END + timedelta(days=1, microseconds=1)}, ["in_the_future"]),
     ({"annotated_at": None, "started_at": END + timedelta(days=2)}, ["in_the_future"]),
     ({"started_at": NOON + timedelta(microseconds=1)}, ["times_in_order"]),
@@ -63,8 +63,8 @@ BREAKS: list[tuple[dict[str, Any], list[str]]] = [
 ]
 SCHEMA = pa.schema(
     [
-        ("damaged", pa.bool_()),
-        *((name, pa.string()) for name in ("item_id", "annotator_id", "status", "label_raw", "label", "time_unread")),
+        *((name, pa.bool_()) for name in ("damaged", "label_empty", "unread")),
+        *((name, pa.string()) for name in ("item_id", "annotator_id", "status", "label")),
         *((name, pa.timestamp("us", tz="UTC")) for name in ("annotated_at", "started_at")),
         ("duration_s", pa.float64()),
     ]

@@ -12,9 +12,11 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from label_pipeline.ingest.read import read_file
+from label_pipeline.errors import UserError
+from label_pipeline.ingest.read import Read, read_file
 from label_pipeline.landing import LandedFile
 from label_pipeline.sources import ADAPTERS
+from label_pipeline.sql import connect
 from label_pipeline_tests.ingest.house import House, keeps_contracts, rows
 
 SOURCES = "".join(
@@ -79,5 +81,5 @@ def test_any_bytes_are_a_reading_or_a_problem(content: bytes, start: bytes) -> N
         path = Path(folder) / "x"
         path.write_bytes(start + content)
         for k in range(len(kinds)):
-            found = read_file(house.project, LandedFile(f"s{k}", path, "x"))
-            assert (found.reading is None) != (found.problem is None)
+            with connect() as con:
+                assert isinstance(read_file(con, house.project, LandedFile(f"s{k}", path, "x")), Read | UserError)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS
 from label_pipeline_tests.ingest.house import D1, D2, House, account, keeps_contracts, person, reasons, rows, tables
 
 MAPPED = (
@@ -261,7 +262,7 @@ def test_labels_and_ids_of_any_signs(tmp_path: Path) -> None:
             expected = (f"{odd}{k}", person(odd, source), odd)
             assert (seen["annotation_id"], seen["annotator_id"], seen["label"]) == expected
     assert len(night.quarantine) == 0
-    assert house.lake.read(next(iter(tables(night))), D1).equals(night.events)
+    assert house.lake.read(ANNOTATION_EVENTS, D1).equals(night.events.cast(ANNOTATION_EVENTS.schema))
 
 
 def test_items_of_a_night(tmp_path: Path) -> None:
@@ -332,14 +333,15 @@ def test_classes_are_matched_as_the_project_file_compares_them(tmp_path: Path, c
     assert found == [("1", street), ("2", street), ("3", street), ("4", way)]
 
 
-def test_events_sorted_in_parts_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_night_taken_in_parts_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss: a large night takes another way than a small one; what it writes must not show it."""
     house = House(tmp_path, "  s: {format: jsonl}\n")
     house.put("s/a.jsonl", [{"item_id": k, "annotator_id": k % 7, "label": "ab"[k % 2]} for k in range(200)])
     whole = house.ingest()
-    monkeypatch.setattr("label_pipeline.ingest.known.ONE_PART", 50)
-    monkeypatch.setattr("label_pipeline.ingest.judge.BATCH", 30)
+    monkeypatch.setattr("label_pipeline.ingest.judge.PART", 30)
+    monkeypatch.setattr("label_pipeline.contracts.rules.PIECE", 50)
     parts = house.ingest()
-    assert whole.events.equals(parts.events)
-    assert whole.events["event_id"].to_pylist() == sorted(whole.events["event_id"].to_pylist())
-    assert len(whole.events) == 200
+    keeps_contracts(parts, house.project)
+    assert len(parts.events["item_id"].chunks) > 5
+    assert whole.events.to_pylist() == parts.events.to_pylist()
+    assert whole.events["landed_row"].to_pylist() == list(range(1, 201))

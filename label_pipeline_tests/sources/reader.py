@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from label_pipeline.ingest.read import read_file
 from label_pipeline.landing import LandedFile
 from label_pipeline.project import parse_project
 from label_pipeline.sources.reading import Reading
+from label_pipeline.sql import connect
 
 
 def outcome(folder: Path, content: Any, source: str, *, fields: str = "[]", name: str = "x") -> Reading | UserError:
@@ -24,11 +26,12 @@ def outcome(folder: Path, content: Any, source: str, *, fields: str = "[]", name
     if not isinstance(content, str | bytes):
         content = json.dumps(content, ensure_ascii=False)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    read = read_file(project, LandedFile("s", path, f"s/{name}"))
-    if read.problem is not None:
-        return read.problem
-    assert read.reading is not None
-    return read.reading
+    with connect() as con:
+        read = read_file(con, project, LandedFile("s", path, f"s/{name}"))
+        if isinstance(read, UserError):
+            return read
+        answers, items = (con.sql(f"FROM {view}").to_arrow_table() for view in ("answers", "items_written"))
+        return replace(read.reading, answers=answers, items=items)
 
 
 def read(folder: Path, content: Any, source: str, *, fields: str = "[]", name: str = "x") -> Reading:

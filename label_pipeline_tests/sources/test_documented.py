@@ -11,9 +11,11 @@ from types import ModuleType
 import pytest
 
 from label_pipeline import sources
-from label_pipeline.ingest.read import read_file
+from label_pipeline.errors import UserError
+from label_pipeline.ingest.read import Read, read_file
 from label_pipeline.landing import LandedFile
 from label_pipeline.project import parse_project
+from label_pipeline.sql import connect
 from label_pipeline_tests.sources.reader import column
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
@@ -55,9 +57,9 @@ def test_it_reads_what_it_says(documented: str, tmp_path: Path) -> None:
     project = project.model_copy(update={"sources": {"s": source}})
     path = tmp_path / "x.json"
     path.write_text(json.dumps(TASKS), encoding="utf-8")
-    found = read_file(project, LandedFile("s", path, "s/x.json"))
-    assert found.problem is None
-    assert found.reading is not None
+    with connect() as con:
+        found = read_file(con, project, LandedFile("s", path, "s/x.json"))
+    assert isinstance(found, Read)
     parts = ("landed_row", "answer", "annotation_id", "item_id", "annotator", "label", "is_gold_check", "annotated_at")
     assert column(found.reading.answers, *parts) == [
         (1, 1, "a1", "r-1", "w1", "a", False, "2026-10-05T08:00:00Z"),
@@ -71,8 +73,9 @@ def test_it_reads_what_it_says(documented: str, tmp_path: Path) -> None:
         ("r-3", {"text": "Nobody answered."}),
     ]
     path.write_text("[1, 2]", encoding="utf-8")
-    problem = read_file(project, LandedFile("s", path, "s/x.json")).problem
-    assert problem is not None
+    with connect() as con:
+        problem = read_file(con, project, LandedFile("s", path, "s/x.json"))
+    assert isinstance(problem, UserError)
     assert problem.rule == "file_unreadable"
 
 
