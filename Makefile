@@ -6,7 +6,7 @@ export LABEL_PIPELINE_DATA ?= $(CURDIR)/data
 # Where Python may not keep its bytecode, every night would compile all imports again: half a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: nightly test slow check ui label-studio torch lock clean
+.PHONY: nightly test slow check audit ui label-studio torch lock clean
 
 nightly: .venv/ready  ## last night for the sample project
 	$(BIN)/label-pipeline nightly --project sample
@@ -17,6 +17,10 @@ test: .venv/ready  ## lint, types and the quick tests
 
 ui: .venv/ready  ## the Dagster UI on 127.0.0.1:3000
 	$(BIN)/label-pipeline ui
+
+audit: .venv/ready  ## the locked packages: do they fit each other, and is a weakness of one known
+	$(BIN)/uv pip check --python $(BIN)/python
+	$(BIN)/uv tool run pip-audit -r requirements.lock --no-deps --disable-pip --progress-spinner off
 
 label-studio: .label-studio/ready  ## a Label Studio to try pulling from, on 127.0.0.1:8080
 	COLLECT_ANALYTICS=False LATEST_VERSION_CHECK=False SENTRY_DSN= FRONTEND_SENTRY_DSN= .label-studio/bin/label-studio \
