@@ -230,15 +230,18 @@ def queue_of(night: Night, left: np.ndarray, budget: int) -> pd.DataFrame:
 
 def kept_courses(key: str, world: Callable[[], World], kept: Path | None) -> dict[str, np.ndarray]:
     """The courses of a world, looked up by its key in a file of JSON lines, or made and added to it."""
-    lines = kept.read_text().splitlines() if kept and kept.exists() else []
-    for line in map(json.loads, lines):
+    found: dict[str, np.ndarray] = {}
+    for line in map(json.loads, kept.read_text().splitlines() if kept and kept.exists() else []):
         if line["key"] == key:
-            return {order: np.array(course) for order, course in line["courses"].items()}
-    found = courses(world(), ORDERS)
-    if kept:
-        with kept.open("a") as file:
-            file.write(json.dumps({"key": key, "courses": {k: v.tolist() for k, v in found.items()}}) + "\n")
-    return found
+            found |= {order: np.array(course) for order, course in line["courses"].items()}
+    missing = tuple(order for order in ORDERS if order not in found)
+    if missing:
+        made = courses(world(), missing)
+        found |= made
+        if kept:
+            with kept.open("a") as file:
+                file.write(json.dumps({"key": key, "courses": {k: v.tolist() for k, v in made.items()}}) + "\n")
+    return {order: found[order] for order in ORDERS}
 
 
 def courses(world: World, orders: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -261,15 +264,15 @@ def courses(world: World, orders: tuple[str, ...]) -> dict[str, np.ndarray]:
 # --- what is told
 
 
-def interval(values: np.ndarray) -> str:
+def interval(values: np.ndarray, shown: str) -> str:
     """Mean and 95% t interval over seeds."""
     from scipy import stats
 
     mean = float(values.mean())
-    half = (
-        float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0
-    )
-    return f"{mean:.3f} ({mean - half:.3f} to {mean + half:.3f})"
+    if len(values) < 2:
+        return shown.format(mean)
+    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return f"{shown.format(mean)} ({shown.format(mean - half)} to {shown.format(mean + half)})"
 
 
 def reached(course: np.ndarray, target: float) -> float:
@@ -282,23 +285,34 @@ def reached(course: np.ndarray, target: float) -> float:
 
 
 def told(name: str, by_seed: list[dict[str, np.ndarray]]) -> None:
-    """Print the courses of one world, the labels it takes to get where random gets, and paired gains."""
+    """Print the mean courses of one world."""
     print(f"\n### {name}\n\n| order | " + " | ".join(f"night {k}" for k in range(NIGHTS + 1)) + " |")
     print("|---" * (NIGHTS + 2) + "|")
-    mean = {order: np.mean([each[order] for each in by_seed], axis=0) for order in by_seed[0]}
-    for order, course in mean.items():
-        print(f"| {order} | " + " | ".join(f"{course[k]:.3f}" for k in range(NIGHTS + 1)) + " |")
-    goal = float(mean[RANDOM][-1])
-    print(f"\nbought labels to reach {goal:.3f}, where random is after {NIGHTS} nights, as a share of random's:")
-    for order in mean:
-        if order != RANDOM:
-            print(f"- {order}: {reached(mean[order], goal) / NIGHTS:.0%}")
-    print("\nmean accuracy over the nights, queue minus the other, points, paired by seed (95% interval):")
-    for order in mean:
-        if order not in (QUEUE,):
-            gaps = np.array([100 * (each[QUEUE][1:] - each[order][1:]).mean() for each in by_seed])
-            print(f"- {order}: {interval(gaps)}")
+    for order in by_seed[0]:
+        course = np.mean([each[order] for each in by_seed], axis=0)
+        print(f"| {order} | " + " | ".join(f"{accuracy:.3f}" for accuracy in course) + " |")
     sys.stdout.flush()
+
+
+def summary(worlds: dict[str, list[dict[str, np.ndarray]]]) -> None:
+    """Print, by world, the share of random's labels that the others need, and what the queue is better by.
+
+    Shares: bought labels until the accuracy that random has after all nights, seed by seed, as a share of random's.
+    Gains: mean accuracy over the nights, queue minus the other, in points. Both with 95% t intervals over seeds.
+    """
+    shares, gains = (QUEUE, FREE, LOWEST, ACTIVE), (RANDOM, LOWEST, ACTIVE)
+    print("\n| world | seeds | " + " | ".join(f"labels: {o}" for o in shares) + " | ", end="")
+    print(" | ".join(f"queue − {o}" for o in gains) + " |")
+    print("|---" * (len(shares) + len(gains) + 2) + "|")
+    for name, by_seed in worlds.items():
+        cells = [name, str(len(by_seed))]
+        for order in shares:
+            needed = [reached(each[order], float(each[RANDOM][-1])) / NIGHTS for each in by_seed]
+            cells.append(interval(100 * np.array(needed), "{:.0f}%"))
+        for order in gains:
+            gap = [100 * float((each[QUEUE][1:] - each[order][1:]).mean()) for each in by_seed]
+            cells.append(interval(np.array(gap), "{:+.1f}"))
+        print("| " + " | ".join(cells) + " |")
 
 
 def main() -> int:
@@ -319,9 +333,12 @@ def main() -> int:
         for name in asked.sets or ("digits", "text"):
             for setting in asked.settings:
                 worlds[f"{name}, {setting}"] = partial(simulated, name, setting, folder=asked.datasets)
+    measured = {}
     for name, world in worlds.items():
         made = [kept_courses(f"{name}, {seed}", partial(world, seed), asked.kept) for seed in range(asked.seeds)]
         told(name, made)
+        measured[name] = made
+    summary(measured)
     return 0
 
 

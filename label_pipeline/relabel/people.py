@@ -24,7 +24,7 @@ MOST_PEOPLE = 500
 CAUTION = 8.0
 """Answers a class that a person's own confusions need to count as much as what the person's accuracy alone says."""
 FEW = 8.0
-"""Answers that a person's accuracy needs to count as much as that of all."""
+"""Answers that a person's own agreement needs to count as much as that of all."""
 CELLS = 1 << 25
 """The most cells of confusion matrices that are held at once."""
 
@@ -34,8 +34,10 @@ class Panel:
     """The annotators who may be asked: `ids` (n,), how many answers each gave, `laws` (n, K, K): answers by truth.
 
     Whoever is chosen for being best was lucky too. So a person's law is drawn towards what is known of many: the law of
-    all, its diagonal moved by one step in log odds until it has the person's accuracy, which in turn is drawn towards
-    that of all by `FEW`. Confusions of one's own count as far as answers bear them out (`CAUTION`).
+    all, its diagonal moved by one step in log odds until it has the person's accuracy. That in turn is the accuracy of
+    all and how far the person agrees more or less than all do with the consensus of the *others*, drawn in by `FEW`: on
+    items with two answers a consensus is half one's own. Confusions of one's own count as far as answers bear them out
+    (`CAUTION`).
     """
 
     ids: tuple[str, ...]
@@ -59,7 +61,8 @@ class Panel:
         for k, flat in enumerate(rows["confusion"]):
             own[k] = np.asarray(flat, dtype=np.float64).reshape(n_classes, n_classes)
         answers = rows["n"].to_numpy(np.float64)
-        return cls(tuple(rows["annotator_id"]), answers, cautious(own, answers))
+        agreement = rows["agreement_with_consensus"].to_numpy(np.float64)
+        return cls(tuple(rows["annotator_id"]), answers, cautious(own, answers, agreement))
 
     def typical(self, accuracy: float, n_classes: int) -> FloatArray:
         """The law (K, K) of an answer by just anybody: the mean over answers, or `even_law` where nobody is known."""
@@ -68,14 +71,19 @@ class Panel:
         return np.asarray(np.tensordot(self.answers / self.answers.sum(), self.laws, axes=1))
 
 
-def cautious(own: FloatArray, answers: FloatArray) -> FloatArray:
-    """Confusion matrices (n, K, K) of people with so many `answers` (n,), drawn towards what is known of many."""
+def cautious(own: FloatArray, answers: FloatArray, agreement: FloatArray) -> FloatArray:
+    """Confusion matrices (n, K, K) of people with so many `answers` (n,), drawn towards what is known of many.
+
+    `agreement` (n,) is with the consensus of the others; NaN where nobody else labelled what the person did.
+    """
     n, n_classes = own.shape[:2]
     if n == 0 or n_classes < 2:
         return own
     pooled = np.tensordot(answers / answers.sum(), own, axes=1)
-    right = np.diagonal(own, axis1=1, axis2=2).mean(axis=1)
-    right = (answers * right + FEW * np.diagonal(pooled).mean()) / (answers + FEW)
+    compared = np.isfinite(agreement)
+    usual_agreement = np.average(agreement[compared], weights=answers[compared]) if compared.any() else 0.0
+    beyond = np.where(compared, agreement - usual_agreement, 0.0) * answers / (answers + FEW)
+    right = np.clip(np.diagonal(pooled).mean() + beyond, _LEAST_RIGHT, 1 - _EDGE)
     hit = np.clip(np.diagonal(pooled), _EDGE, 1 - _EDGE)
     odds, low, high = np.log(hit / (1 - hit)), np.full(n, -20.0), np.full(n, 20.0)
     for _ in range(40):  # halves the step's interval: to 1e-10
@@ -125,5 +133,5 @@ def names_of(chosen: npt.NDArray[Any], panel: Panel) -> list[list[str]]:
     return [[panel.ids[k] for k in row if k >= 0] for row in chosen.tolist()]
 
 
-_EDGE = 1e-6
+_EDGE, _LEAST_RIGHT = 1e-6, 0.02
 _PRIOR_RIGHT, _PRIOR_N = 4.0, 5.0

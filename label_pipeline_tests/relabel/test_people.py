@@ -11,7 +11,8 @@ CLEAR = [1.0, 0.0, 0.0, 1.0]
 
 
 def annotators(*rows: tuple[str, int, list[str], Any, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["annotator_id", "n", "flags", "confusion", "role"])
+    frame = pd.DataFrame(rows, columns=["annotator_id", "n", "flags", "confusion", "role"])
+    return frame.assign(agreement_with_consensus=np.nan)
 
 
 def test_who_is_on_the_panel() -> None:
@@ -37,20 +38,25 @@ def test_a_law_rests_on_many_until_a_person_is_known() -> None:
     """Guards against asking whoever was lucky in three answers, and against never learning who confuses what."""
     good, swaps = np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([[0.3, 0.7], [0.1, 0.9]])
     own = np.stack([good, swaps])
-    known = cautious(own, np.array([1e6, 1e6]))
+    agreement = np.array([0.8, 0.4])
+    known = cautious(own, np.array([1e6, 1e6]), agreement)
     assert known == pytest.approx(own, abs=1e-4)
-    answers = np.array([16.0, 16.0])
-    few = cautious(own, answers)
+    few = cautious(own, np.array([16.0, 16.0]), agreement)
     assert few.sum(axis=2) == pytest.approx(np.ones((2, 2)))
-    # Of two matrices of equal weight the law of all has 0.6 and 0.9 on its diagonal. A person's accuracy, 0.9 and 0.6,
-    # is drawn to its mean 0.75 by 8 answers; at 8 answers a class half of the law is one's own.
-    right = (16 * np.array([0.9, 0.6]) + FEW * 0.75) / (16 + FEW)
+    # Of two matrices of equal weight the law of all has 0.6 and 0.9 on its diagonal, 0.75 on average. One agrees with
+    # the others by 0.2 more than all do, one by 0.2 less, drawn in by 8 answers; at 8 answers a class half of the law
+    # is one's own.
+    right = 0.75 + np.array([0.2, -0.2]) * 16 / (16 + FEW)
     half = 8 / (8 + CAUTION)
     usual = (few - half * own) / (1 - half)
     assert np.diagonal(usual, axis1=1, axis2=2).mean(axis=1) == pytest.approx(right)
     odds = np.log(usual / (1 - usual))
     moved = np.diagonal(odds, axis1=1, axis2=2) - np.log([0.6 / 0.4, 0.9 / 0.1])
     assert moved[:, 0] == pytest.approx(moved[:, 1])
+    # Whom nobody can be compared with is taken for a typical one.
+    alone = cautious(own, np.array([16.0, 16.0]), np.full(2, np.nan))
+    usual = (alone - half * own) / (1 - half)
+    assert np.diagonal(usual, axis1=1, axis2=2) == pytest.approx(np.array([[0.6, 0.9]] * 2))
 
 
 def test_whom_to_ask_by_hand() -> None:
