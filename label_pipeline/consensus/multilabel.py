@@ -17,6 +17,10 @@ from label_pipeline.errors import UserError
 from label_pipeline.label_sets import LabelSets
 from label_pipeline.votes import FloatArray, IntArray, require_dense
 
+FIRST = 10.0
+FIRST_RATES = np.array([0.01, 0.8])
+"""How often people imagine and see a class, before anything is known, and how many decisions that weighs."""
+
 
 @dataclass
 class MultiLabel:
@@ -30,7 +34,8 @@ class MultiLabel:
 
         logit(a_jkt) = logit(r_j·t) + logit(r_·kt) − logit(r_··t),
 
-    with r_j·t over all classes and r_·kt over all annotators, each shrunk to r_··t by `strength` in turn. A
+    with r_j·t over all classes and r_·kt over all annotators, each shrunk to r_··t by `strength` in turn, and r_··t to
+    `FIRST_RATES` by `FIRST` pseudo-decisions. A
     class that no annotator of an item chose is taken as absent there and counts as a right "no" for each of
     them: the cost grows with the classes chosen, not with items × classes.
 
@@ -62,6 +67,7 @@ class MultiLabel:
         for k, part in cells.by_class():
             offsets = cells.offsets[part.start : part.stop + 1]
             loops.sum_counts(offsets, cells.row, posterior[part], counts, mass[k], loops.SPLIT)
+        cells.forget_lone(counts, posterior)
         before, likelihood, steps = -np.inf, 0.0, 0
         while steps < self.max_iter:
             steps += 1
@@ -74,6 +80,7 @@ class MultiLabel:
                     np.array([1.0 - pi[k], pi[k]]), table, posterior[part], counts, mass[k],
                     loops.SPLIT, loops.SHORT,
                 )  # fmt: skip
+            cells.forget_lone(counts, posterior)
             if abs(likelihood - before) < self.tol * max(len(cells.row), 1):
                 break
             before = likelihood
@@ -93,7 +100,7 @@ class MultiLabel:
 
     def _rates(self, cells: Cells, yes: FloatArray, n: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """How often a class is chosen where it is not there and where it is: overall, by annotator, by class."""
-        overall = (yes.sum(axis=0) + 1.0) / (n.sum(axis=0) + 2.0)
+        overall = (yes.sum(axis=0) + FIRST * FIRST_RATES) / (n.sum(axis=0) + FIRST)
         shrunk = []
         for rows, size in ((cells.seat_annotator, cells.n_annotators), (cells.seat_class, cells.n_classes)):
             hits, tries = np.zeros((size, 2)), np.zeros((size, 2))
@@ -206,6 +213,12 @@ class Cells:
         no = counts[0::2].copy()
         no[:, 0] += self.silent
         return counts[1::2], no + counts[1::2]
+
+    def forget_lone(self, counts: FloatArray, posterior: FloatArray) -> None:
+        """Take out of `counts` what an item's only answer says of who gave it: it would prove itself right or wrong."""
+        lone = np.flatnonzero((np.diff(self.offsets) == 1) & (self.gold < 0))
+        np.subtract.at(counts, self.row[self.offsets[lone]], posterior[lone])
+        np.maximum(counts, 0.0, out=counts)  # sums are not exact
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Sums of `values` (n_seats,) over each annotator's seats, (n_annotators,)."""

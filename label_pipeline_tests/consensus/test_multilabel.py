@@ -192,3 +192,13 @@ def test_edges():
         MultiLabel().fit(LabelSets.build(frame(SETS)), gold=np.array([[2, 0], [0, 0]]))
     with pytest.raises(UserError, match="strength"):
         MultiLabel(strength=0).fit(LabelSets.build(frame(SETS)))
+
+
+@pytest.mark.parametrize("who", ["abc", "aaa"])
+def test_a_handful_of_lone_answers(who: str) -> None:
+    """Loss: on the first day, on which nobody has met anybody, every class somebody chose is taken for imagined."""
+    given = zip(["i1", "i2", "i3"], who, [["x"], [], ["x", "y"]], strict=True)
+    sets = LabelSets.build(pd.DataFrame(given, columns=["item_id", "annotator_id", "label"]), classes=["x", "y"])
+    fitted = MultiLabel().fit(sets)
+    assert fitted.labels_.tolist() == [[True, False], [False, False], [True, True]]
+    assert fitted.probabilities_[fitted.labels_].min() > 0.6
