@@ -2,7 +2,8 @@
 
 A lake as a night leaves it is written first, by a process of its own. Then the night's publishing step runs on it, as
 it runs every night: read the partitions, place, build the candidate, profile it, judge it, write the version with all
-its documents and checksums. Its seconds and its peak memory are printed; the exit code is 1 above a limit.
+its documents and checksums. Its seconds and its peak memory are printed; the exit code is 1 above a limit. The limit is
+held against CPU seconds of all threads, which a busy machine does not stretch: on a quiet one they are not fewer.
 """
 
 from __future__ import annotations
@@ -60,7 +61,11 @@ def prepare(root: Path, n: int) -> None:
     def write(name: str, day: date = DAY, **columns: Any) -> None:
         table = TABLES[name]
         rows = len(next(iter(columns.values())))
-        lake.write(table, day, {c.name: columns.get(c.name, [None] * rows) for c in table.columns})
+        # What publishing does not read is empty, or nought where it may not be.
+        nought = {field.name: "" if pa.types.is_string(field.type) else 0 for field in table.schema}
+        nought |= {field.name: [] for field in table.schema if pa.types.is_list(field.type)}
+        empty = {c.name: [None if c.nullable else nought[c.name]] * rows for c in table.columns}
+        lake.write(table, day, empty | columns)
 
     for day, known in ((DAY - timedelta(days=1), slice(0, n // 2)), (DAY, slice(n // 2, n))):
         some = ids[known]
@@ -103,13 +108,13 @@ def run(root: Path) -> None:
     from label_pipeline.project import load_project
 
     folder = DataFolder(root)
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     made = assets_publish._candidate(Desk(folder, load_project(folder, "large")), DAY)
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     accepted = made.checks["accepted"]
     size = sum(file.stat().st_size for file in folder.published("large").rglob("*.parquet")) / 1e6
-    told = {"seconds": seconds, "gigabytes": peak, "rows": made.figures["rows"], "megabytes": size}
+    told = {"seconds": seconds, "cpu": cpu, "gigabytes": peak, "rows": made.figures["rows"], "megabytes": size}
     print(json.dumps(told | {"accepted": accepted.passed, "words": accepted.words}))
 
 
@@ -130,11 +135,11 @@ def main() -> int:
             subprocess.run([*command, "--step", "run"], check=True, capture_output=True, text=True).stdout
         )
     print(f"{asked.items:,} items, {told['rows']:,.0f} rows published, {told['megabytes']:.0f} MB of Parquet")
-    print(f"  seconds   {told['seconds']:6.1f}   at most {SECONDS:g}")
+    print(f"  seconds   {told['cpu']:6.1f}   at most {SECONDS:g} (CPU; {told['seconds']:.1f} by the clock)")
     print(f"  gigabytes {told['gigabytes']:6.2f}   at most {GIGABYTES:g} (peak memory of the process)")
     if not told["accepted"]:
         print(f"  not accepted: {told['words']}")
-    return int(told["seconds"] > SECONDS or told["gigabytes"] > GIGABYTES or not told["accepted"])
+    return int(told["cpu"] > SECONDS or told["gigabytes"] > GIGABYTES or not told["accepted"])
 
 
 if __name__ == "__main__":
