@@ -16,6 +16,8 @@ from label_pipeline.consensus.number_modes import nothing, possible_values
 from label_pipeline.errors import UserError
 from label_pipeline.votes import BoolArray, FloatArray, Votes
 
+FEWEST = 3
+"""Gold items from which a bias is told."""
 _NORMAL = 0.6744897501960817  # median of |z|
 
 
@@ -31,7 +33,7 @@ class NumberConsensus:
     others. Fitted by variational EM (the tails as a scale mixture: Lange, Little & Taylor 1989). The value of an item
     is then the weighted mean of its answers less their biases, not drawn to m: where everybody says 2 it is 2. Where
     answers leave several values possible it is the likeliest, and no surer than that. Only differences between biases
-    can be seen in answers: where most annotators agree, or gold says, there is no bias.
+    can be seen in answers: where most annotators agree, or gold says (`FEWEST` items and more), there is no bias.
 
     Fitted: `values_` (n_items,), NaN where nothing is known; `parts_`, where each may lie (`number_modes`); `variance_`
     (n_items,) of their error, 0 for gold, NaN for items without an answer, and everywhere where no two answers of an
@@ -66,9 +68,14 @@ class NumberConsensus:
         self.prior_spread_ = float("nan")
         self.weight_ = np.ones(votes.n)
         self.diagnostics_ = {"iterations": 0.0}
-        compared = (votes.per_item >= 2) | (known & annotated)
+        # Of a few gold items one may simply be hard, or wrong: they bind, but say nothing of people.
+        told = truth if int((known & annotated).sum()) >= FEWEST else np.full(votes.n_items, np.nan)
+        compared = (votes.per_item >= 2) | (np.isfinite(told) & annotated)
         if compared[votes.item].any():
-            self._expectation_maximisation(votes, given, truth, compared)
+            self._expectation_maximisation(votes, given, told, compared)
+            self.parts_ = self.parts_.told(truth)
+            self.values_ = self.parts_.heaviest()
+            self.variance_ = self.parts_.variance_about(self.values_)
         return self
 
     def _expectation_maximisation(
@@ -126,8 +133,6 @@ class NumberConsensus:
         scale = np.sqrt(sigma2 + 1.0 / bias_precision)
         found = possible_values(votes, y - bias[who], scale, tail=self.tail, prior=(centre_mu, tau2))
         self.parts_ = found.scaled(unit, centre).told(truth)
-        self.values_ = self.parts_.heaviest()
-        self.variance_ = self.parts_.variance_about(self.values_)
         self.bias_, self.bias_error_ = unit * bias, unit / np.sqrt(bias_precision)
         self.spread_ = unit * np.sqrt(sigma2)
         self.prior_spread_ = unit * float(np.sqrt(tau2))
@@ -215,14 +220,15 @@ def _biases_on_gold(votes: Votes, off: FloatArray) -> FloatArray:
     """Where the search for biases begins, (n_annotators,): the median of `off`, the distance from gold, NaN without.
 
     A bias that all share would else look like slips on gold, and be followed elsewhere. Who has too little gold of
-    their own begins where everybody does.
+    their own begins where everybody does; of fewer than `FEWEST` gold items one may simply be hard.
     """
     known = np.isfinite(off)
-    shift = float(np.median(off[known])) if known.any() else 0.0
+    enough = len(np.unique(votes.item[known])) >= FEWEST
+    shift = float(np.median(off[known])) if enough else 0.0
     biases = np.full(votes.n_annotators, shift)
     who, order = votes.annotator[known], np.argsort(votes.annotator[known], kind="stable")
     starts = np.searchsorted(who[order], np.arange(votes.n_annotators + 1))
-    for j in np.flatnonzero(np.diff(starts) >= 3):
+    for j in np.flatnonzero(np.diff(starts) >= FEWEST):
         biases[j] = np.median(off[known][order][starts[j] : starts[j + 1]])
     return biases
 

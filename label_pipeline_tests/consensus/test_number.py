@@ -175,3 +175,12 @@ def test_many_answers_on_one_item() -> None:
     assert found.values_[0] == pytest.approx(7.0, abs=0.1)
     low, high = (bounds[0] for bounds in found.bounds())
     assert high - low < 0.2
+
+
+def test_one_gold_item_is_no_bias() -> None:
+    """Loss: one gold item that all got wrong, or whose gold is wrong, shifts every value of the project."""
+    rows = [(f"i{k}", who, k + off) for k in range(6) for who, off in (("a", 0.0), ("b", 0.5), ("c", 1.0))]
+    gold = np.full(6, np.nan)
+    gold[1] = 4.5
+    found = fit(votes_of(*rows), gold)
+    assert found.values_[2:] == pytest.approx([k + 0.5 for k in range(2, 6)], abs=0.3)
