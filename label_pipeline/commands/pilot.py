@@ -103,7 +103,8 @@ def _before(desk: Desk, day: date, arguments: argparse.Namespace) -> int:
 def _show(desk: Desk, day: date, drawn: Drawn, planned: Plan, batch: Outgoing) -> None:
     project, n = desk.project.project, len(drawn.items)
     print(f"A pilot of {n:,} of {drawn.known:,} items of {project}, drawn from the night of {day}.")
-    left = {"gold": drawn.gold, "out to be labelled": drawn.out, "near duplicates of others": drawn.near}
+    near = "near duplicate" if drawn.near == 1 else "near duplicates"
+    left = {"gold": drawn.gold, "out to be labelled": drawn.out, near: drawn.near}
     if any(left.values()):
         print(f"Left out: {', '.join(f'{number:,} {what}' for what, number in left.items() if number)}.")
     shares = " and each ".join(drawn.strata)

@@ -100,13 +100,13 @@ class _Pool:
         features: Callable[[Sequence[str]], FloatArray] | None,
     ) -> None:
         self.votes, self.sets, self.features = votes, duplicate_set, features
-        status = consensus["status"].to_numpy()
-        hidden = np.isin(votes.items, list(gold))
+        status = consensus["status"]  # texts are compared by hash: sorting a million of them takes seconds
+        hidden = pd.Index(votes.items).isin(gold)
         near_gold = np.isin(duplicate_set, duplicate_set[hidden & (duplicate_set >= 0)])
         free = ~hidden & ~near_gold
         self.label = pd.Categorical(consensus["label"], categories=list(votes.classes)).codes.astype(np.int64)
-        self.plain = self._plain(free & (status == "accepted"), probabilities)
-        unsettled = free & np.isin(status, ("disputed", "open"))
+        self.plain = self._plain(free & (status == "accepted").to_numpy(), probabilities)
+        unsettled = free & status.isin(["disputed", "open"]).to_numpy()
         self.unsettled = votes.keep(unsettled[votes.item])
 
     def _plain(self, settled: BoolArray, probabilities: npt.NDArray[np.float64] | None) -> IntArray:
