@@ -15,7 +15,7 @@ import pytest
 
 from label_pipeline.commands.home import DAGSTER_YAML
 from label_pipeline.errors import UserError
-from label_pipeline.orchestration.running import _lives, end_killed_runs, host_tag, require_idle
+from label_pipeline.orchestration.running import _ahead, _lives, end_killed_runs, host_tag, require_idle
 from label_pipeline_tests.orchestration.runs import write
 
 POOL = "project_pets"
@@ -88,6 +88,20 @@ def test_a_killed_run_is_ended_and_its_slot_free(
 
 def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_runs_go_in_the_order_they_were_asked_for(
+    instance: dg.DagsterInstance, process: subprocess.Popen[bytes]
+) -> None:
+    """Loss: of two backfills launched at once the later one runs first, and is refused for want of earlier days."""
+    first, second = (instance.get_run_by_id(begin(instance, pid)) for pid in (process.pid, os.getpid()))
+    assert first is not None
+    assert second is not None
+    assert _ahead(instance, second, "pets") == f"run {first.run_id[:8]} of project pets was asked for before and is on"
+    assert _ahead(instance, first, "pets") == _ahead(instance, second, "toys") == ""
+    process.kill()
+    process.wait()
+    assert _ahead(instance, second, "pets") == ""
 
 
 def test_a_run_of_another_machine_is_left_alone(instance: dg.DagsterInstance, process: subprocess.Popen[bytes]) -> None:
