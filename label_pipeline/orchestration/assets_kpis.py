@@ -81,15 +81,13 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
 def _about(family: str) -> str:
     """What an asset of figures is, for whoever meets it in the UI: its KPIs with their definitions."""
     module = import_module(f"label_pipeline.kpis.{family}")
-    rows = [
-        f"| {kpi.name} | {kpi.meaning} | {kpi.formula} | {kpi.unit} | {kpi.interval} | {kpi.better} | {kpi.no_data} |"
+    said = [
+        f"- **{kpi.name}** ({kpi.unit}{'' if kpi.better == 'neither' else f', {kpi.better} is better'}): {kpi.meaning}."
+        f" *{kpi.formula}*; interval: {kpi.interval}; no data when {kpi.no_data}."
         for kpi in CATALOGUE.values()
         if kpi.family == family
     ]
-    head = (
-        "| KPI | what it tells | formula | unit | 95% interval | better | no data when |\n|---|---|---|---|---|---|---|"
-    )
-    return "\n".join([(module.__doc__ or "").splitlines()[0], "", head, *rows])
+    return "\n".join([(module.__doc__ or "").splitlines()[0], "", *said])
 
 
 def night(desk: Desk, day: date) -> Night:
