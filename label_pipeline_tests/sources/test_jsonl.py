@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from label_pipeline_tests.sources.reader import column, problem, read
+from label_pipeline.errors import UserError
+from label_pipeline_tests.sources.reader import column, outcome, problem, read
 
 GOOD: dict[str, Any] = {"item_id": "1", "annotator_id": "x", "label": "a"}
 
@@ -146,3 +150,47 @@ def test_nesting_without_end(tmp_path: Path, depth: int) -> None:
 def test_a_file_that_is_something_else(tmp_path: Path, content: str, words: str) -> None:
     """Loss: as in CSV."""
     assert problem(tmp_path, content, "format: jsonl") == words
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=True),
+    st.text(st.characters(codec="utf-8"), max_size=8),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text("ab", max_size=2), st.floats(), max_size=2),
+)
+OBJECTS = st.lists(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("item_id", "annotator_id", "label", "text", "more"), VALUES)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(OBJECTS, st.booleans(), st.sampled_from(["\n", "\r\n"]))
+@example([GOOD | {"item_id": 1e300}, GOOD | {"item_id": 1e-7, "text": None}], True, "\n")
+@example([GOOD | {"item_id": 1.5e16, "text": 1e16}, GOOD, {"more": None}], False, "\n")
+def test_sound_files_are_read_as_line_by_line(objects: list[dict[str, Any]], ascii_only: bool, end: str) -> None:
+    """Loss: an id is spelled otherwise on the night on which one line of its file is broken, and counts twice."""
+    content = end.join(json.dumps(row, ensure_ascii=ascii_only) for row in objects) + end
+
+    def found(folder: Path) -> Any:
+        result = outcome(folder, content, "format: jsonl", fields="[text]")
+        if isinstance(result, UserError):
+            return result.rule, result.what
+        return [sorted(map(repr, table.to_pylist())) for table in (result.answers, result.items, result.broken)]
+
+    with tempfile.TemporaryDirectory() as folder:
+        whole = found(Path(folder))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("label_pipeline.sources.landed._load_sound", lambda *_: None)
+            assert found(Path(folder)) == whole
+
+
+def test_sound_files_are_read_by_the_fast_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss: large files are silently read line by line, three times as slow."""
+    monkeypatch.setattr("label_pipeline.sources.landed._load_by_line", lambda *_: pytest.fail("read line by line"))
+    sparse = lines(GOOD, GOOD | {"text": "later"}, GOOD | {"more": 1})
+    assert len(read(tmp_path, sparse, "format: jsonl", fields="[text, never]").answers) == 3
