@@ -169,6 +169,10 @@ def test_keys_given_twice(tmp_path: Path) -> None:
     night = made.ingest()
     assert reasons(night) == [("s/a.jsonl", 1, "line_unreadable")]
     assert night.items["payload"].to_pylist() == ['{"text":{"q":1,"q":2}}']
+    unread = '{"item_id": "3", "annotator_id": "w", "label": "b", "more": 1, "more": 2}\n'
+    for content in (unread, twice + unread):  # by either reader
+        made.put("s/a.jsonl", content)
+        assert made.ingest().events["item_id"].to_pylist() == ["3"]
     studio = house(tmp_path / "studio", FILES["json"][0])
     studio.put("s/a.json", FILES["json"][1].replace('"choices":', '"choices": ["b"], "choices":'))
     assert studio.ingest().events["label"].to_pylist() == ["b"]  # the first
