@@ -44,7 +44,7 @@ def postgres(place: Path) -> Iterator[str]:
     try:
         ready = [str(found[-1] / "pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
         until("Postgres answers", lambda: subprocess.run(ready, capture_output=True).returncode == 0, 60)
-        yield f"postgresql://dagster@127.0.0.1:{port}/postgres"
+        yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()
         server.wait(30)
