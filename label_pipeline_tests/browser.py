@@ -24,7 +24,7 @@ SECONDS = 60.0
 
 @dataclass
 class Page:
-    """One tab: `call` is a command of the protocol; `logged` are errors of the console, `asked` the addresses fetched."""
+    """One tab: `call` is a command of the protocol; `logged` are errors of the console, `asked` addresses fetched."""
 
     socket: Any
     logged: list[str] = field(default_factory=list)

@@ -10,7 +10,8 @@ import pytest
 
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
-from label_pipeline.project import Project, Source, load_project, parse_project, project_names
+from label_pipeline.project import Project, load_project, parse_project, project_names
+from label_pipeline.project_sources import Source
 from label_pipeline.simulate.sample import PROJECT_FILE
 
 WHERE = "projects/reviews/project.yaml"

@@ -15,7 +15,8 @@ from typing import Any
 import pandas as pd
 
 from label_pipeline.errors import UserError
-from label_pipeline.project import Project, Source
+from label_pipeline.project import Project
+from label_pipeline.project_sources import Source
 
 KEY = "dispatch_key"
 """The field of a task's data by which a row that was pushed is found again."""

@@ -15,7 +15,8 @@ from typing import Any
 
 from label_pipeline.batches.payload import Control, Shown, columns_of, task
 from label_pipeline.errors import UserError
-from label_pipeline.project import Project, Source
+from label_pipeline.project import Project
+from label_pipeline.project_sources import Source
 
 FORMATS = ("label-studio", "csv", "jsonl", "mturk")
 READ_BY = {"label-studio": ("label_studio_json",), "csv": ("csv",), "jsonl": ("jsonl",), "mturk": ("mturk_csv",)}

@@ -15,7 +15,8 @@ from label_pipeline.errors import UserError, nearest
 from label_pipeline.files import replacing_folder
 from label_pipeline.folders import DataFolder
 from label_pipeline.landing import land
-from label_pipeline.project import NAME, Source, load_project, parse_project
+from label_pipeline.project import NAME, load_project, parse_project
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import open_table
 from label_pipeline.sql import connect
 

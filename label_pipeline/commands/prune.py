@@ -1,4 +1,4 @@
-"""`prune`: deletes what the project's policy no longer keeps: versions, old states, reports, and runs in Dagster's storage.
+"""`prune`: deletes what the policy no longer keeps: versions, old states, reports, and runs in Dagster's storage.
 
 Landing files, what was taken in from them, KPIs, gates and the audit log stay. All that goes can be made again.
 """

@@ -2,7 +2,7 @@
 
 An adapter reads; it decides nothing. What answers mean for the project (classes, pseudonyms, rules,
 duplicates) is `ingest`'s. To add one: write a module with `read(con, path, source, fields) -> Reading` and
-name it in `ADAPTERS` and in `project.SourceFormat`.
+name it in `ADAPTERS` and in `project_sources.SourceFormat`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.reading import Reading
 
 ADAPTERS = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from label_pipeline.errors import UserError
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import open_table
 from label_pipeline.sources.parts import fetch_answers
 from label_pipeline.sources.reading import Reading, fetch, item_schema

@@ -17,7 +17,7 @@ from typing import Any, cast
 from xml.etree import ElementTree
 
 from label_pipeline.errors import UserError
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import plain_text
 from label_pipeline.sources.parts import fetch_answers, load_documents, payload, pointer
 from label_pipeline.sources.reading import Reading, broken_schema, fetch, item_schema

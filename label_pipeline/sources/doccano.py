@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from label_pipeline.errors import UserError
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import Columns
 from label_pipeline.sources.parts import fetch_answers
 from label_pipeline.sources.reading import Reading, answer_schema, broken_schema, fetch, item_schema
@@ -146,7 +146,8 @@ def _count_on(reading: Reading, rows: int) -> Reading:
 def _last_row(reading: Reading, otherwise: int) -> int:
     import pyarrow.compute as pc
 
-    return max(pc.max(table["landed_row"]).as_py() or otherwise for table in (reading.items, reading.broken))
+    tables: tuple[Any, ...] = (reading.items, reading.broken)
+    return max(pc.max(table["landed_row"]).as_py() or otherwise for table in tables)
 
 
 def _joined(readings: Sequence[Reading]) -> Reading:

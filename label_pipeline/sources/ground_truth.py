@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from label_pipeline.errors import UserError
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import Columns, open_table
 from label_pipeline.sources.parts import fetch_answers, first_of, load_documents, payload, pointer
 from label_pipeline.sources.reading import Reading, broken_schema, fetch, item_schema

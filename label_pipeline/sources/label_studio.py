@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from label_pipeline.errors import UserError
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import file_literal, plain_text
 from label_pipeline.sources.reading import Reading, broken_schema
 from label_pipeline.sources.text import json_key

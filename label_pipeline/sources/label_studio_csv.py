@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.label_studio_min import read_flat
 from label_pipeline.sources.landed import open_table
 from label_pipeline.sources.reading import Reading

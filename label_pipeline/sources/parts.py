@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.errors import UserError
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import file_literal, plain_text
 from label_pipeline.sources.reading import answer_schema, fetch
 from label_pipeline.sql import literal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import open_table
 from label_pipeline.sources.reading import Reading, answer_schema, item_schema
 from label_pipeline.sources.wide import first_numbered

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import Columns, file_literal, open_table, plain_text
 from label_pipeline.sources.parts import payload
 from label_pipeline.sources.reading import broken_schema

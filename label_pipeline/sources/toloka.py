@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import Columns, open_table
 from label_pipeline.sources.parts import fetch_answers, first_of
 from label_pipeline.sources.reading import Reading, fetch, item_schema

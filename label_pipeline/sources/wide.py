@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from label_pipeline.errors import UserError
-from label_pipeline.project import Source
+from label_pipeline.project_sources import Source
 from label_pipeline.sources.landed import Columns
 from label_pipeline.sources.reading import Reading
 from label_pipeline.sources.text import trimmed

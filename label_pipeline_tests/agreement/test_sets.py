@@ -27,7 +27,6 @@ def test_masi_by_hand() -> None:
     assert np.diag(found).tolist() == [0.0] * 5
 
 
-
 def votes_frame(*sets: tuple[str, str, str]) -> Patterns:
     import pandas as pd
 
