@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.events import EngineEventData
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
@@ -70,7 +71,7 @@ class _Alone(InProcessExecutor):
             for project in sorted(projects_of(run)):  # in one order, so that two runs never wait for each other
                 yield from self._wait(plan_context, project, held)
                 if words := _renewed(self._folder, project, run):
-                    yield dg.DagsterEvent.engine_event(plan_context, words)
+                    yield dg.DagsterEvent.engine_event(plan_context, words, EngineEventData())
             yield from super().execute(plan_context, execution_plan)
 
     def _wait(self, plan_context: PlanOrchestrationContext, project: str, held: ExitStack) -> Iterator[dg.DagsterEvent]:
@@ -85,7 +86,7 @@ class _Alone(InProcessExecutor):
                     words = other.what
             if told != words:
                 told = words
-                yield dg.DagsterEvent.engine_event(plan_context, f"Waiting: {told}")
+                yield dg.DagsterEvent.engine_event(plan_context, f"Waiting: {told}", EngineEventData())
             with dg.raise_execution_interrupts():  # so that a run that waits can be ended
                 time.sleep(WAIT_SECONDS)
 

@@ -15,7 +15,16 @@ import pytest
 
 from label_pipeline.commands.home import DAGSTER_YAML
 from label_pipeline.errors import UserError
-from label_pipeline.orchestration.running import _ahead, _lives, end_killed_runs, host_tag, require_idle
+from label_pipeline.folders import DataFolder
+from label_pipeline.locks import holder_of
+from label_pipeline.orchestration.running import (
+    _ahead,
+    _lives,
+    end_killed_runs,
+    executor_alone,
+    host_tag,
+    require_idle,
+)
 from label_pipeline_tests.orchestration.runs import write
 
 POOL = "project_pets"
@@ -134,3 +143,42 @@ def test_a_number_given_again_is_another_process() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
     assert not _lives(ended.pid, time.time())
+
+
+HOLD = (
+    "import sys, time\nfrom label_pipeline.folders import DataFolder\nfrom label_pipeline.locks import alone\n"
+    "with alone(DataFolder.choose(sys.argv[1]), 'pets', 'a night'):\n    print('held', flush=True)\n    time.sleep(3)\n"
+)
+
+
+@dg.op
+def look() -> None:
+    """Says who holds the project while a step runs."""
+    holder = holder_of(DataFolder.choose(), "pets")
+    assert holder is not None
+    assert holder.pid == os.getpid()
+
+
+def waiting_job() -> dg.JobDefinition:
+    @dg.job(executor_def=executor_alone(DataFolder.choose()), tags={"project": "pets"})
+    def waiting() -> None:
+        look()
+
+    return waiting
+
+
+def test_a_run_waits_for_whoever_writes_and_says_so(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loss: a run of the UI that writes beside `nightly`, or stands still and nobody knows for what."""
+    monkeypatch.setenv("LABEL_PIPELINE_DATA", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with dg.execute_job(dg.reconstructable(waiting_job), instance=instance) as result:
+            assert result.success
+        assert other.wait(10) == 0
+    entries = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    said = [str(entry.dagster_event and entry.dagster_event.message) for entry in entries]
+    assert any(f"Waiting: project pets is being written by a night, process {other.pid} on " in words for words in said)
+    assert holder_of(DataFolder(tmp_path), "pets") is None
