@@ -122,6 +122,8 @@ def ours(folder: Path, kind: str) -> dict[str, Any]:
         words = (
             f"project: p\nstart: {DAY}\nlabels: {{classes: [{', '.join(CLASSES)}]}}\nsources: {{s: {SOURCES[kind]}}}\n"
         )
+        (file := data.project_file("p")).parent.mkdir(parents=True)
+        file.write_text(words, encoding="utf-8")
         desk = Desk(data, parse_project(words, "project.yaml"))
         with measured() as figures:
             found = ingest.ingest_day(desk.project, DAY, landed_files(data, "p", DAY), Known(), desk.secret)

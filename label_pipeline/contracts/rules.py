@@ -287,13 +287,14 @@ def _repeats(keys: pa.ChunkedArray) -> bool:
 
     numbers = []
     for chunk in keys.chunks:
+        if not len(chunk):
+            continue
         _, ends, text = chunk.buffers()
-        offsets = np.frombuffer(ends, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1] if len(chunk) else []
-        if len(chunk) and (np.diff(offsets) != HASH_WIDTH).any():
+        offsets = np.frombuffer(ends, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        if (np.diff(offsets) != HASH_WIDTH).any():
             break
-        if len(chunk):
-            words = np.frombuffer(text, np.uint8)[offsets[0] : offsets[-1]].view(np.uint64).reshape(len(chunk), -1)
-            numbers.append(words[:, 0] * np.uint64(0x9E3779B97F4A7C15) + words[:, 1])
+        words = np.frombuffer(text, np.uint8)[offsets[0] : offsets[-1]].view(np.uint64).reshape(len(chunk), -1)
+        numbers.append(words[:, 0] * np.uint64(0x9E3779B97F4A7C15) + words[:, 1])
     else:
         sorted_numbers = np.sort(np.concatenate([np.empty(0, np.uint64), *numbers]))
         if (sorted_numbers[1:] != sorted_numbers[:-1]).all():

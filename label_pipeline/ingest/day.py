@@ -83,7 +83,10 @@ def _items(con: Any, project: Project, known: Known, taken: Sequence[Taken]) -> 
     nothing = with_file(item_schema().empty_table(), "")
     con.register("seen_items", pa.concat_tables([nothing, *(with_file(t.items, t.file.name) for t in heard)]))
     refused = [t.judged.quarantine.filter(pc.field("rule") == "item_not_sent") for t in taken]
-    con.register("not_sent", pa.concat_tables([QUARANTINE.empty(), *refused]))
+    not_sent = pa.concat_tables([QUARANTINE.empty(), *refused])
+    con.register("not_sent", not_sent)
+    asked = """(landed_file, id) NOT IN (SELECT (landed_file, raw ->> 'item_id') FROM not_sent)
+               OR id IN (SELECT item_id FROM known_items)"""
     known_items = f"(SELECT DISTINCT item_id, content_hash FROM read_parquet({file_list(known.items)}))"
     if not known.items:
         known_items = "(SELECT NULL::VARCHAR AS item_id, NULL::VARCHAR AS content_hash LIMIT 0)"
@@ -94,12 +97,15 @@ def _items(con: Any, project: Project, known: Known, taken: Sequence[Taken]) -> 
         f"""
         WITH known_items AS MATERIALIZED {known_items}, named AS (
             SELECT {item_sql(project, "item_id")} AS id, payload, landed_file, landed_row FROM seen_items
+        ), sound AS (
+            SELECT * FROM named WHERE id IS NOT NULL AND NOT contains(id, chr(0))
+                AND ({asked if len(not_sent) else "true"})
+        ), several AS (
+            SELECT id FROM sound GROUP BY id HAVING count(*) > 1
         ), whole AS (
-            SELECT id AS item_id, payload, landed_file FROM named
-            WHERE id IS NOT NULL AND NOT contains(id, chr(0)) AND (
-                (landed_file, id) NOT IN (SELECT (landed_file, raw ->> 'item_id') FROM not_sent)
-                OR id IN (SELECT item_id FROM known_items))
-            QUALIFY row_number() OVER (
+            SELECT id AS item_id, payload, landed_file FROM sound ANTI JOIN several USING (id)
+            UNION ALL
+            SELECT id, payload, landed_file FROM sound SEMI JOIN several USING (id) QUALIFY row_number() OVER (
                 PARTITION BY id ORDER BY payload = '{{}}', landed_file DESC, landed_row DESC, payload) = 1
         )
         SELECT item_id, payload, {plausible("arrived_at")} AS arrived_at, content_hash, landed_file
@@ -121,13 +127,13 @@ def _account(
     """What became of each file's answers, and of the rows of prediction files."""
     import pyarrow.compute as pc
 
-    def per_file(table: pa.Table) -> Counter[str]:
-        counted = pc.value_counts(table["landed_file"].combine_chunks())
+    def per_file(names: pa.ChunkedArray) -> Counter[str]:
+        counted = pc.value_counts(names.combine_chunks())
         return Counter({str(row["values"]): row["counts"] for row in counted.to_pylist()})
 
     # Row 0 is what has vanished: no row of the file.
-    accepted = per_file(found.events.filter(pc.greater(found.events["landed_row"], 0)))
-    quarantined, duplicates = per_file(quarantine), Counter(found.duplicates)
+    accepted = per_file(found.events["landed_file"].filter(pc.greater(found.events["landed_row"], 0)))
+    quarantined, duplicates = per_file(quarantine["landed_file"]), Counter(found.duplicates)
     extra = predictions.duplicated(["item_id", "model"], keep="last")
     accepted.update({str(f): int(n) for f, n in predictions["landed_file"][~extra].value_counts().items()})
     duplicates.update({str(f): int(n) for f, n in predictions["landed_file"][extra].value_counts().items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,20 @@ from label_pipeline.errors import UserError
 from label_pipeline.ingest.read import read_file
 from label_pipeline.landing import LandedFile
 from label_pipeline.project import parse_project
-from label_pipeline.sources.reading import Reading
 from label_pipeline.sql import connect
 
 
-def outcome(folder: Path, content: Any, source: str, *, fields: str = "[]", name: str = "x") -> Reading | UserError:
+@dataclass(frozen=True)
+class Found:
+    """A reading with its answers and items fetched (Arrow tables)."""
+
+    answers: Any
+    items: Any
+    broken: Any
+    predictions: Any
+
+
+def outcome(folder: Path, content: Any, source: str, *, fields: str = "[]", name: str = "x") -> Found | UserError:
     """What comes of a file in a source `s` (YAML of its settings): its reading, or its problem."""
     project = parse_project(
         f"project: p\nstart: 2026-10-01\nlabels: {{classes: [a, b]}}\nitems: {{fields: {fields}}}\n"
@@ -31,12 +40,12 @@ def outcome(folder: Path, content: Any, source: str, *, fields: str = "[]", name
         if isinstance(read, UserError):
             return read
         answers, items = (con.sql(f"FROM {view}").to_arrow_table() for view in ("answers", "items_written"))
-        return replace(read.reading, answers=answers, items=items)
+        return Found(answers, items, read.reading.broken, read.reading.predictions)
 
 
-def read(folder: Path, content: Any, source: str, *, fields: str = "[]", name: str = "x") -> Reading:
+def read(folder: Path, content: Any, source: str, *, fields: str = "[]", name: str = "x") -> Found:
     found = outcome(folder, content, source, fields=fields, name=name)
-    assert isinstance(found, Reading), found
+    assert isinstance(found, Found), found
     return found
 
 
