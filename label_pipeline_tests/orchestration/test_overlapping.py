@@ -82,7 +82,7 @@ def test_overlapping_backfills_and_a_nightly_run(servers: Servers, tmp_path: Pat
             if "Waiting: " in entry.message or "Waiting: " in str(entry.dagster_event and entry.dagster_event.message)
         ]
     print(f"two backfills and a nightly run: {time.monotonic() - started:.0f} s, spans {spans}")
-    # Launched at once they overlap, and then the later ones waited; a very busy machine may start them one by one.
+    # Dagster's queue holds a run back while the project's pool is taken; one that slips through waits for the lock.
     overlapped = any(later[0] < earlier[1] for earlier, later in pairwise(spans))
     assert waited or not overlapped, spans
     assert state(servers.folder) == state(undisturbed)
