@@ -272,9 +272,11 @@ def _load_by_line(con: Any, path: Path, wanted: tuple[list[str], list[str]] | No
 
 
 def _texts_sql(names: Sequence[str]) -> str:
-    """SQL for the texts of keys of `doc`, as DuckDB's reader of whole files writes them."""
+    """SQL for the texts of keys of `doc`, as DuckDB's reader of whole files writes them: integers, which are doubles to
+    it beyond 64 bits, keep their digits."""
     return f"""list_transform(json_extract(doc, {_key_list(names)}), lambda v :
-        CASE WHEN json_type(v) = 'DOUBLE' AND isfinite((v ->> '$')::DOUBLE) THEN ((v ->> '$')::DOUBLE)::VARCHAR
+        CASE WHEN json_type(v) = 'DOUBLE' AND NOT regexp_full_match(v ->> '$', '-?[0-9]+')
+                  AND isfinite((v ->> '$')::DOUBLE) THEN ((v ->> '$')::DOUBLE)::VARCHAR
              ELSE v ->> '$' END)"""
 
 

@@ -171,6 +171,7 @@ OBJECTS = st.lists(
 @settings(deadline=None, max_examples=25)
 @given(OBJECTS, st.booleans(), st.sampled_from(["\n", "\r\n"]))
 @example([GOOD | {"item_id": 1e300}, GOOD | {"item_id": 1e-7, "text": None}], True, "\n")
+@example([GOOD | {"annotator_id": -(2**63) - 1}, GOOD | {"item_id": 2**70}, {"more": None}], True, "\n")
 @example([GOOD | {"item_id": 1.5e16, "text": 1e16}, GOOD, {"more": None}], False, "\n")
 def test_sound_files_are_read_as_line_by_line(objects: list[dict[str, Any]], ascii_only: bool, end: str) -> None:
     """Loss: an id is spelled otherwise on the night on which one line of its file is broken, and counts twice."""
