@@ -234,10 +234,11 @@ def _lock(folder: DataFolder, project: Project, about: str) -> Iterator[Finding]
 def _readers(folder: DataFolder, project: Project) -> Iterator[Callable[[], object]]:
     """What else a night reads of people's files."""
     from label_pipeline.audit import entries
-    from label_pipeline.project_files import gold_seeds, roster
+    from label_pipeline.project_files import gold_seeds, roster, scrubber
 
     no_key = b"doctor does not need the right one"
     yield lambda: roster(folder, project, no_key)
+    yield lambda: scrubber(folder, project)
     if project.labels.has_consensus:
         yield lambda: gold_seeds(folder, project)
     yield lambda: entries(folder, project.project)

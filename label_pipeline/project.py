@@ -39,6 +39,7 @@ from label_pipeline.project_policy import (
     Retention,
     Target,
 )
+from label_pipeline.project_privacy import Privacy
 from label_pipeline.project_sources import Source, Timezone
 from label_pipeline.yaml_lines import parse
 
@@ -143,6 +144,7 @@ class Project(Part):
     publish: Publish = Publish()
     alerts: Alerts = Alerts()
     retention: Retention = Retention()
+    privacy: Privacy = Privacy()
 
     @model_validator(mode="after")
     def _consistent(self) -> Project:
@@ -179,6 +181,10 @@ class Project(Part):
                 "publish",
                 "group",
             )
+        for name in self.privacy.scrub.fields if self.privacy.scrub else ():
+            if name not in self.items.fields:
+                words = f"'{name}' is used but not among items.fields. {nearest(name, self.items.fields)}"
+                raise wrong(words, "privacy", "scrub", "fields")
         base = self.predictions.baseline
         for field in (base.text, base.features) if base else ():
             if field and field not in self.items.fields:

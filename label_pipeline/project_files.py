@@ -1,4 +1,4 @@
-"""Files that stand beside a project file: the roster of people and the gold seeds."""
+"""Files that stand beside a project file: the roster of people, the gold seeds and the names to scrub."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from label_pipeline.folders import DataFolder
 from label_pipeline.ingest.meaning import meanings
 from label_pipeline.label_meaning import NumberMeaning
 from label_pipeline.privacy.pseudonyms import pseudonyms
+from label_pipeline.privacy.scrub import PATTERNS, Names, Recogniser, Scrubber
 from label_pipeline.project import INTEGER_ID, Project, shown
 from label_pipeline.project_labels import Labels
 
@@ -90,6 +91,22 @@ def gold_seeds(folder: DataFolder, project: Project) -> pd.DataFrame:
     return pd.DataFrame(seeds, dtype=object)
 
 
+def scrubber(folder: DataFolder, project: Project) -> Scrubber | None:
+    """What the project takes out of items' texts; None where it asks for nothing.
+
+    Raises:
+        UserError: the file of names is missing or no text.
+    """
+    asked = project.privacy.scrub
+    if asked is None:
+        return None
+    recognisers: list[Recogniser] = [PATTERNS[kind] for kind in asked.kinds]
+    if asked.names is not None:
+        path = _inside(folder, project, asked.names)
+        recognisers.append(Names(_utf8(path, shown(folder, path)).splitlines()))
+    return Scrubber(asked.fields, recognisers)
+
+
 def _label_of(labels: Labels, written: str) -> str | None:
     """The label that a person wrote, as it is stored; None where it is none of the project."""
     if labels.type != "number":
@@ -113,11 +130,7 @@ def _inside(folder: DataFolder, project: Project, name: str) -> Path:
 
 def _rows(path: Path, where: str, needed: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     """Rows of a small CSV with their line numbers, all values trimmed."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError("the file is not UTF-8 text", where=where, do="Save it as UTF-8.") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(_utf8(path, where), newline=""))
     try:
         missing = [n for n in needed if n not in (reader.fieldnames or ())]
         if missing:
@@ -127,3 +140,10 @@ def _rows(path: Path, where: str, needed: tuple[str, ...]) -> list[tuple[int, di
         return [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
     except csv.Error as error:
         raise UserError(f"the line cannot be read: {error}", where=f"{where}:{reader.line_num + 1}") from None
+
+
+def _utf8(path: Path, where: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError("the file is not UTF-8 text", where=where, do="Save it as UTF-8.") from None

@@ -17,6 +17,7 @@ from label_pipeline.ingest.references import load_references
 from label_pipeline.ingest.take import Taken, take_in
 from label_pipeline.landing import LandedFile
 from label_pipeline.predictions import split_predictions
+from label_pipeline.privacy.scrub import Scrubber
 from label_pipeline.project import Project
 from label_pipeline.sources.reading import item_schema, with_file
 from label_pipeline.sources.text import json_key
@@ -81,7 +82,8 @@ def _items(con: Any, project: Project, known: Known, taken: Sequence[Taken]) -> 
 
     heard = [t for t in taken if t.file.source in (project.items.sources or [t.file.source])]
     nothing = with_file(item_schema().empty_table(), "")
-    con.register("seen_items", pa.concat_tables([nothing, *(with_file(t.items, t.file.name) for t in heard)]))
+    seen = pa.concat_tables([nothing, *(with_file(t.items, t.file.name) for t in heard)])
+    con.register("seen_items", _scrubbed(seen, known.scrub) if known.scrub else seen)
     refused = [t.judged.quarantine.filter(pc.field("rule") == "item_not_sent") for t in taken]
     not_sent = pa.concat_tables([QUARANTINE.empty(), *refused])
     con.register("not_sent", not_sent)
@@ -119,6 +121,15 @@ def _items(con: Any, project: Project, known: Known, taken: Sequence[Taken]) -> 
     con.unregister("seen_items")
     con.unregister("not_sent")
     return table
+
+
+def _scrubbed(items: pa.Table, scrubber: Scrubber) -> pa.Table:
+    """`items` without identifiers in their texts; each payload is looked at once, however often it came."""
+    import pyarrow as pa
+
+    coded = items["payload"].combine_chunks().dictionary_encode()
+    clean = pa.array([scrubber.payload(text) for text in coded.dictionary.to_pylist()], pa.string())
+    return items.set_column(items.column_names.index("payload"), "payload", clean.take(coded.indices))
 
 
 def _account(

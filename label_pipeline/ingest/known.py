@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, QUARANTINE
 from label_pipeline.ingest.judge import coded, no_answers, shown
+from label_pipeline.privacy.scrub import Scrubber
 from label_pipeline.project import Project
 from label_pipeline.sql import file_list
 
@@ -31,13 +32,14 @@ RAW = "json_object({})::VARCHAR".format(
 @dataclass(frozen=True, slots=True)
 class Known:
     """Partition files of the days before: what has been accepted already; the pseudonyms of the roster, and of its
-    adjudicators; and the files of batches that were sent until today."""
+    adjudicators; the files of batches that were sent until today; and what is taken out of items' texts."""
 
     events: Sequence[Path] = ()
     items: Sequence[Path] = ()
     annotators: Collection[str] = ()
     adjudicators: Collection[str] = ()
     sent: Sequence[Path] = ()
+    scrub: Scrubber | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from label_pipeline.lake import Lake
 from label_pipeline.landing import sent_files
 from label_pipeline.privacy.pseudonyms import key
 from label_pipeline.project import Project
-from label_pipeline.project_files import roster
+from label_pipeline.project_files import roster, scrubber
 from label_pipeline.state import (
     TEST_QUESTIONS,
     TRUSTED_ANSWERS,
@@ -154,7 +154,7 @@ class Desk:
         return self.frame(table, day - timedelta(days=1))
 
     def known_before(self, day: date) -> Known:
-        """What ingestion of `day` knows: the partitions of the days before it, the roster, and what was sent."""
+        """What ingestion of `day` knows: earlier partitions, the roster, what was sent, what to scrub."""
         eve, people = day - timedelta(days=1), self.people
         return Known(
             self.lake.files(ANNOTATION_EVENTS, eve),
@@ -162,6 +162,7 @@ class Desk:
             tuple(people["annotator_id"]),
             tuple(people.loc[people["role"] == "adjudicator", "annotator_id"]),
             sent_files(self.folder, self.project.project, day),
+            scrubber(self.folder, self.project),
         )
 
     def require_days_before(self, day: date) -> None:

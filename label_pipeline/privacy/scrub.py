@@ -8,10 +8,11 @@ through the same interface. Which fields are scrubbed is the project file's to s
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,3 +137,27 @@ def scrub(text: str, recognisers: Sequence[Recogniser]) -> str:
             parts += [text[done : span.start], f"[{span.kind}]"]
         done = max(done, span.end)
     return "".join([*parts, text[done:]])
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubber:
+    """What is taken out of which fields of items."""
+
+    fields: Sequence[str]
+    recognisers: Sequence[Recogniser]
+
+    def payload(self, payload: str) -> str:
+        """An item's payload, a JSON object, without identifiers in the texts of its scrubbed fields."""
+        item = json.loads(payload)
+        clean = item | {name: self._value(item[name]) for name in self.fields if name in item}
+        return payload if clean == item else json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
+
+    def _value(self, value: Any) -> Any:
+        """Texts at any depth; keys too, since a tool may write what people said as keys."""
+        if isinstance(value, str):
+            return scrub(value, self.recognisers)
+        if isinstance(value, list):
+            return [self._value(each) for each in value]
+        if isinstance(value, dict):
+            return {scrub(key, self.recognisers): self._value(each) for key, each in value.items()}
+        return value

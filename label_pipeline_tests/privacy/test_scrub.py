@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from label_pipeline.privacy.scrub import PATTERNS, Names, Span, iban, luhn, scrub
+from label_pipeline.privacy.scrub import PATTERNS, Names, Scrubber, Span, iban, luhn, scrub
 
 ALL = list(PATTERNS.values())
 
@@ -110,3 +111,17 @@ def test_long_texts_take_linear_time(piece: str) -> None:
     began = time.process_time()
     scrub(piece * 200_000, ALL)
     assert time.process_time() - began < 20
+
+
+def test_payloads_lose_identifiers_in_scrubbed_fields_only() -> None:
+    """Loss: an address deep in a list goes through; or a field nobody asked about comes out changed."""
+    scrubber = Scrubber(["text", "turns"], [PATTERNS["email"], Names(["Ada"])])
+    payload = '{"text":"Ada: a@b.org","turns":[{"by a@b.org":["a@b.org",1,null]}],"other":"a@b.org","é":1.50}'
+    assert json.loads(scrubber.payload(payload)) == {
+        "text": "[name]: [email]",
+        "turns": [{"by [email]": ["[email]", 1, None]}],
+        "other": "a@b.org",
+        "é": 1.5,
+    }
+    untouched = '{"text": "nothing here", "é": 1.50}'
+    assert scrubber.payload(untouched) == untouched

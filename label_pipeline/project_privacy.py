@@ -1,0 +1,34 @@
+"""The `privacy` part of the project file: what is taken out of items' free text.
+
+How identifiers are found is `privacy.scrub`'s.
+"""
+
+from __future__ import annotations
+
+from pydantic import field_validator
+
+from label_pipeline.errors import nearest
+from label_pipeline.privacy.scrub import PATTERNS
+from label_pipeline.project_base import Names, Part
+
+
+class Scrub(Part):
+    """Item `fields` whose texts lose identifiers of these `kinds`, and the names in the file `names`, one a line."""
+
+    fields: Names
+    kinds: Names = tuple(PATTERNS)
+    names: str | None = None
+
+    @field_validator("kinds")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in value:
+            if kind not in PATTERNS:
+                raise ValueError(f"'{kind}' is no kind of identifier. {nearest(kind, PATTERNS)}")
+        return value
+
+
+class Privacy(Part):
+    """What is done for people who stand in items; annotators are pseudonyms in any case."""
+
+    scrub: Scrub | None = None
