@@ -6,15 +6,15 @@ to a file of the data folder (a file opened to write, renamed or removed, a fold
 nights are run again, and everything a reader can see must be what it is without the kill, byte for byte: lake,
 versions, LATEST, reports, the audit log, and all rows of the mart. Exit code 1 where it is not.
 
-Processes are forked after the imports, and the small plots in Dagster's metadata are not drawn: a kill costs seconds.
-`--first N --kills M` runs M of the same list of kills from the Nth on, so that a long campaign can be run in pieces.
+Processes are forked from one that has the imports, and the small plots in Dagster's metadata are not drawn, so that a
+kill costs seconds. `--first N --kills M` runs M of the same list of kills from the Nth on, so that a long campaign can be run in pieces.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
+import multiprocessing
 import os
 import random
 import shutil
@@ -22,14 +22,21 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree")
 DAYS = ("2026-10-05", "2026-10-06", "2026-10-07")
 SEEN = ("lake", "published", "reports", "audit")
+WARM = [  # what nights need, imported once for all processes
+    "cleanlab",
+    "great_expectations",
+    "pandera.pyarrow",
+    "label_pipeline.commands.nightly",
+    "label_pipeline.orchestration.build",
+]
 OURS = (*SEEN, "marts", "locks")  # not Dagster's own storage: SQLite keeps itself whole
 
 
@@ -65,26 +72,37 @@ def landed(data: Path) -> None:
     put(folder, D2, "again.csv", answers(ITEMS[:4], D2))
 
 
-def child(work: Callable[[], int], log: Path) -> int:
-    """Start a process that does `work` with its output in `log`; returns its number. Nothing is imported anew in it."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 70
-    try:
-        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(handle, 1)
-        os.dup2(handle, 2)
-        # Whatever they were before: pytest's, say.
-        with open(1, "w", buffering=1) as sys.stdout, open(2, "w", buffering=1) as sys.stderr:
-            code = work()
-    finally:
-        os._exit(code)
+def child(call: list[str], data: Path, log: Path, *, kill_at: int = 0, counted: Path | None = None) -> BaseProcess:
+    """Start a process that does `nightly` with its output in `log`.
+
+    It is forked from a server of ours that has imported everything and has no thread: forked from a process that has
+    used Arrow or DuckDB, it would wait for ever for threads that did not come along.
+    """
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(WARM)
+    process = forks.Process(target=_alone, args=(call, data, log, kill_at, counted, dict(os.environ)))
+    process.start()
+    return process
 
 
-def ended(pid: int) -> int:
+def _alone(
+    call: list[str], data: Path, log: Path, kill_at: int, counted: Path | None, environment: dict[str, str]
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    with open(1, "w", buffering=1) as sys.stdout, open(2, "w", buffering=1) as sys.stderr:
+        code = nightly(call, data, kill_at, counted)
+    os._exit(code)
+
+
+def ended(process: BaseProcess) -> int:
     """Wait for a process; its exit code, negative where a signal ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
 
 
 def nightly(call: list[str], data: Path, kill_at: int, counted: Path | None) -> int:
@@ -163,7 +181,7 @@ class Campaign:
     def __post_init__(self) -> None:
         data, count = self._fresh(), self.place / "count"
         start = time.perf_counter()
-        self.code = ended(child(lambda: nightly(self.nights.call(data), data, 0, count), self.place / "log"))
+        self.code = ended(child(self.nights.call(data), data, self.place / "log", counted=count))
         self.seconds = time.perf_counter() - start
         assert self.code in (0, 1), (self.place / "log").read_text()
         self.changes = int(count.read_text())
@@ -180,15 +198,14 @@ class Campaign:
     def kill(self, at: int = 0, after: float = 0.0) -> str:
         """Kill before change `at` or `after` seconds, run again; returns what was found wrong, or nothing."""
         data = self._fresh()
-        pid = child(lambda: nightly(self.nights.call(data), data, at, None), self.place / "log")
+        process = child(self.nights.call(data), data, self.place / "log", kill_at=at)
         if not at:
             time.sleep(after)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        code = ended(pid)
+            process.kill()
+        code = ended(process)
         if code != -signal.SIGKILL and code != self.code:
             return f"the run ended with {code}: {_last_words(self.place / 'log')}"
-        code = ended(child(lambda: nightly(self.nights.call(data), data, 0, None), self.place / "log"))
+        code = ended(child(self.nights.call(data), data, self.place / "log"))
         if code != self.code:
             return f"run again it ended with {code}: {_last_words(self.place / 'log')}"
         if answers(data) != (self.accepted, self.accepted):
@@ -208,7 +225,7 @@ def prepared(place: Path) -> list[Nights]:
     landed(nothing)
     shutil.copytree(nothing, one)
     eve = Nights("", DAYS[0], DAYS[0], one)
-    code = ended(child(lambda: nightly(eve.call(one), one, 0, None), place / "log"))
+    code = ended(child(eve.call(one), one, place / "log"))
     assert code in (0, 1), _last_words(place / "log")
     return [Nights("one more night", DAYS[1], DAYS[1], one), Nights("backfill of 3 days", DAYS[0], DAYS[2], nothing)]
 
@@ -232,21 +249,10 @@ def kills(seed: int, changes: list[int]) -> list[Kill]:
     return listed
 
 
-def warm() -> None:
-    """Import what nights need, once for all processes that are started later; nothing is run here."""
-    import cleanlab  # noqa: F401
-    import great_expectations  # noqa: F401
-    import pandera.pyarrow  # noqa: F401
-
-    import label_pipeline.commands.nightly
-    import label_pipeline.orchestration.build  # noqa: F401
-
-
 def campaign(first: int, number: int, seed: int) -> tuple[list[Campaign], list[tuple[Kill, str]]]:
     """Run a piece of the list of kills; what was killed, and what was found wrong after each (nothing: empty)."""
     os.environ.pop("DAGSTER_HOME", None)
     os.environ["LABEL_PIPELINE_KEY"] = "a key for crashes only"
-    warm()
     memory = Path("/dev/shm")  # a SIGKILL loses nothing that the kernel has, and a disk in memory flushes at once
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         campaigns = [Campaign(Path(name), nights) for nights in prepared(Path(name))]

@@ -1,6 +1,6 @@
 """Whole nights on a real disk that fills up, may not be written, or is lost half way: one clear error, and it goes on.
 
-Each run is a real process, forked after the imports; the disk is a small one in memory.
+Each run is a real process; the disk is a small one in memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.crash import child, ended, nightly, warm
+from benchmarks.crash import child, ended
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline_tests.disks import resize, small_disk
@@ -33,14 +33,13 @@ def disk(tmp_path: Path) -> Iterator[DataFolder]:
 
         (home / "dagster.yaml").write_text(DAGSTER_YAML)
         environment.setenv("DAGSTER_HOME", str(home))
-        warm()
         yield pets(place, days=2)
 
 
 def night(folder: DataFolder, log: Path) -> tuple[int, list[str]]:
     """Run the two days in a process of its own; its exit code, and what it told beside its progress."""
     call = ["nightly", "--project", "pets", "--data", str(folder.root), "--from", str(D1), "--to", str(D2)]
-    code = ended(child(lambda: nightly(call, folder.root, 0, None), log))
+    code = ended(child(call, folder.root, log))
     return code, [line for line in log.read_text().splitlines() if line.startswith("label-pipeline:")]
 
 
