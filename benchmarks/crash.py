@@ -7,7 +7,8 @@ nights are run again, and everything a reader can see must be what it is without
 versions, LATEST, reports, the audit log, and all rows of the mart. Exit code 1 where it is not.
 
 Processes are forked from one that has the imports, and the small plots in Dagster's metadata are not drawn, so that a
-kill costs seconds. `--first N --kills M` runs M of the same list of kills from the Nth on, so that a long campaign can be run in pieces.
+kill costs seconds. `--first N --kills M` runs M of the same list of kills from the Nth on, so that a long campaign can
+be run in pieces.
 """
 
 from __future__ import annotations
