@@ -62,7 +62,7 @@ def test_a_flood_and_a_fault(
     pets(folder.root, days=1, project=TOLD)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    def breaks(*_: Any) -> Any:
+    def breaks(*_: Any, **__: Any) -> Any:
         raise UserError("cannot be built")
 
     with hook() as server:
