@@ -31,7 +31,7 @@ def test_a_first_day_without_anything(folder: DataFolder) -> None:
     [
         (BASELINE, HEAD + "i,a,cat,2026-10-05T10:00:00,1\n", "empty_splits"),
         (BASELINE, HEAD + "i,a,cow,2026-10-05T10:00:00,1\n", "quarantined_share"),
-        (BASELINE, ONE_CLASS, ""),
+        (BASELINE, ONE_CLASS, "missing_classes"),
         (ORDINAL, answers(ITEMS, D1), ""),
         (FEATURES, answers(ITEMS, D1), ""),
     ],
