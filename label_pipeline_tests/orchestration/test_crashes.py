@@ -9,7 +9,7 @@ import pytest
 from benchmarks.crash import campaign
 
 pytestmark = pytest.mark.slow
-KILLS = 8
+KILLS = 12
 SEED = int(os.environ.get("LABEL_PIPELINE_SEED", "11"))
 
 
