@@ -12,6 +12,15 @@ settings.load_profile("label_pipeline")
 
 os.environ.setdefault("LABEL_PIPELINE_KEY", "a key for tests only, never for people's data")
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+# A night of a test keeps its runs in its own data folder: the Makefile sets this to the checkout, whose storage all
+# tests would share, and count each other's runs.
+os.environ.pop("DAGSTER_HOME", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_map(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The re-identification map of tests: nobody's own."""
+    os.environ["LABEL_PIPELINE_MAP"] = str(tmp_path_factory.mktemp("privacy") / "map")
 
 
 @pytest.fixture(scope="session")

@@ -54,9 +54,11 @@ def _long_enough(value: bytes, where: str) -> bytes:
     return value
 
 
+def pseudonym(secret: bytes, source: str, identity: str) -> str:
+    """The pseudonym of an identity at a source: `a-` and 16 hexadecimal digits (64 bits)."""
+    return "a-" + hmac.new(secret, f"{source}\0{identity}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
 def pseudonyms(identities: Iterable[tuple[str, str]], secret: bytes) -> dict[tuple[str, str], str]:
-    """The pseudonym of each (source, identity): `a-` and 16 hexadecimal digits (64 bits)."""
-    return {
-        (source, identity): "a-" + hmac.new(secret, f"{source}\0{identity}".encode(), hashlib.sha256).hexdigest()[:16]
-        for source, identity in identities
-    }
+    """The pseudonym of each (source, identity)."""
+    return {(source, identity): pseudonym(secret, source, identity) for source, identity in identities}
