@@ -21,7 +21,7 @@ from pydantic import (
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
-from label_pipeline.kpis.catalogue import KPIS
+from label_pipeline.kpis.catalogue import KPIS, fitting
 from label_pipeline.project_alerts import Alerts
 from label_pipeline.project_base import Names, Part, wrong
 from label_pipeline.project_batches import Batches
@@ -85,7 +85,7 @@ class GoldChecks(Part):
 
 
 class People(Part):
-    """The roster: a CSV beside the project file with source, identity, group, role.
+    """The roster: a CSV beside the project file with source, identity, group, role, and person where one has several.
 
     `unknown` says what becomes of answers of people who are not in it, `gold_checks` when somebody's votes lose weight.
     """
@@ -166,6 +166,8 @@ class Project(Part):
         for name in self.kpis:
             if name not in KPIS:
                 raise wrong(f"'{name}' is no KPI. {nearest(name, KPIS)}", "kpis", name)
+            if self.labels.has_consensus and name not in fitting(self.labels.type, self.labels.tolerance):
+                raise wrong(f"'{name}' is a KPI of other labels: {', '.join(KPIS[name].fits)}", "kpis", name)
         for name in self.batches.hide or ():
             if name not in self.items.fields:
                 known = nearest(name, self.items.fields)

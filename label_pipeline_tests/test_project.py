@@ -66,6 +66,11 @@ MISTAKES = {
         7,
         "kpis.label_acuracy: 'label_acuracy' is no KPI. Did you mean 'label_accuracy'?",
     ),
+    "a KPI of other labels": (
+        more("kpis: {mean_absolute_error: {at_most: 0.9}}"),
+        7,
+        "kpis.mean_absolute_error: 'mean_absolute_error' is a KPI of other labels: number with tolerance, number",
+    ),
     "typo in a format": (
         BASE.replace("csv", "cvs"),
         6,

@@ -17,6 +17,7 @@ from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.kept import kept_words
 from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
+from label_pipeline.kpis.catalogue import fitting
 from label_pipeline.lake import Lake
 from label_pipeline.project import Project, load_project
 from label_pipeline.sql import connect, file_list
@@ -31,6 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
     project = load_project(folder, arguments.project)
     if arguments.kpi and arguments.kpi not in CATALOGUE:
         raise UserError(f"there is no KPI '{arguments.kpi}'", rule="kpis", do=nearest(arguments.kpi, CATALOGUE))
+    fit = fitting(project.labels.type, project.labels.tolerance)
+    if arguments.kpi and project.labels.has_consensus and arguments.kpi not in fit:
+        words = f"'{arguments.kpi}' is a KPI of other labels: {', '.join(CATALOGUE[arguments.kpi].fits)}"
+        raise UserError(words, where=f"project {project.project}, labels.type {project.labels.type}", rule="kpis")
     rows = _rows(Lake(folder, project.project), project, arguments)
     if arguments.json:
         for row in rows:
@@ -63,7 +68,8 @@ def _rows(lake: Lake, project: Project, arguments: argparse.Namespace) -> list[R
             [arguments.kpi],
         ).fetchall()
     rows = [dict(zip(("day", *KPIS.names), row, strict=True)) for row in found]
-    shown = rows if arguments.kpi else [r for r in rows if _is_headline(r)]
+    fit = fitting(project.labels.type, project.labels.tolerance)
+    shown = rows if arguments.kpi else [r for r in rows if r["kpi"] in fit and _is_headline(r)]
     order = {name: k for k, name in enumerate(CATALOGUE)}
     return sorted(shown, key=lambda r: (r["day"], order.get(r["kpi"], len(order))))
 

@@ -7,7 +7,7 @@ file of its family.
 from __future__ import annotations
 
 from label_pipeline.kpis.catalogue_audit import COST, DRIFT, FAIRNESS
-from label_pipeline.kpis.kpi import Kpi
+from label_pipeline.kpis.kpi import CLASSES, JUDGED, NUMBERS, ONE_CLASS, Kpi
 
 _WILSON = "Wilson"
 _POISSON = "Garwood (exact Poisson)"
@@ -25,6 +25,7 @@ _ACCURACY = (
         _WILSON,
         "higher",
         "no evaluation gold item has an annotation",
+        fits=JUDGED,
     ),
     Kpi(
         "label_accuracy_all_items",
@@ -36,6 +37,7 @@ _ACCURACY = (
         "prediction-powered (PPI++), as Wilson at the effective number of gold items",
         "higher",
         "no evaluation gold item has an annotation",
+        fits=JUDGED,
     ),
     Kpi(
         "estimated_label_accuracy",
@@ -46,6 +48,7 @@ _ACCURACY = (
         "Wilson at the effective number of annotators and items (model-based)",
         "higher",
         "no item is labelled",
+        fits=JUDGED,
     ),
     Kpi(
         "annotation_accuracy",
@@ -56,6 +59,7 @@ _ACCURACY = (
         _WILSON,
         "higher",
         "no annotation fell on a gold check",
+        fits=JUDGED,
     ),
     Kpi(
         "precision",
@@ -67,6 +71,7 @@ _ACCURACY = (
         "higher",
         "no evaluation gold item was voted the class",
         headline="class",
+        fits=CLASSES,
     ),
     Kpi(
         "recall",
@@ -78,17 +83,18 @@ _ACCURACY = (
         "higher",
         "no evaluation gold item of the class has an annotation",
         headline="class",
+        fits=CLASSES,
     ),
     Kpi(
         "mean_absolute_error",
         "accuracy",
         "How far off annotations alone are, in the unit of the numbers, measured on evaluation gold",
-        "mean distance of voted from gold values over evaluation gold items with an annotation; of labels that are"
-        " numbers",
+        "mean distance of voted from gold values over evaluation gold items with an annotation",
         "units of the label",
         "Student's t",
         "lower",
-        "no evaluation gold item has an annotation, or labels are no numbers",
+        "no evaluation gold item has an annotation",
+        fits=NUMBERS,
     ),
     Kpi(
         "f1",
@@ -100,6 +106,7 @@ _ACCURACY = (
         "higher",
         "no evaluation gold item is, or was voted, the class",
         headline="class",
+        fits=CLASSES,
     ),
     Kpi(
         "class_share",
@@ -111,6 +118,7 @@ _ACCURACY = (
         "neither",
         "no item is labelled",
         headline="class",
+        fits=CLASSES,
     ),
 )
 
@@ -136,6 +144,7 @@ _AGREEMENT = (
         _BOOTSTRAP,
         "higher",
         "no item has two labels",
+        fits=CLASSES,
     ),
 )
 
@@ -263,6 +272,7 @@ _NOISE = (
         _WILSON,
         "lower",
         "no label was examined: there is no model",
+        fits=ONE_CLASS,
     ),
     Kpi(
         "coverage",
@@ -352,6 +362,7 @@ _LIFT = (
         _WILSON,
         "higher",
         _NO_LIFT,
+        fits=ONE_CLASS,
     ),
     Kpi(
         "model_lift",
@@ -362,6 +373,7 @@ _LIFT = (
         "paired bootstrap over evaluation gold, 1,000 replicates",
         "higher",
         _NO_LIFT,
+        fits=ONE_CLASS,
     ),
 )
 
@@ -370,3 +382,9 @@ KPIS: dict[str, Kpi] = {
     for family in (_ACCURACY, _AGREEMENT, _THROUGHPUT, _TURNAROUND, _NOISE, _QUEUE, _LIFT, DRIFT, COST, FAIRNESS)
     for kpi in family
 }
+
+
+def fitting(label_type: str, tolerance: float | None = None) -> dict[str, Kpi]:
+    """The KPIs that labels of a type have, by name and in order; `tolerance` is that of numbers, or None."""
+    labels = "number with tolerance" if label_type == "number" and tolerance is not None else label_type
+    return {name: kpi for name, kpi in KPIS.items() if labels in kpi.fits}

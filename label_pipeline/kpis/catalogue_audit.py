@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from label_pipeline.kpis.kpi import Kpi
+from label_pipeline.kpis.kpi import ANY, CLASSES, JUDGED, ONE_CLASS, Kpi
 
 _FEW_SETTLED = "fewer than 20 labels were settled in one of the two, or all classes but one are rare"
 _NO_TWO_WINDOWS = "no annotator has such answers in both windows"
@@ -25,6 +25,7 @@ DRIFT = (
                 "noncentral chi-squared",
                 "lower",
                 _FEW_SETTLED,
+                fits=CLASSES,
             ),
             Kpi(
                 f"{name}_p",
@@ -35,6 +36,7 @@ DRIFT = (
                 "none: a p-value",
                 "neither",
                 _FEW_SETTLED,
+                fits=CLASSES,
             ),
         )
     ),
@@ -48,6 +50,7 @@ DRIFT = (
         "normal, Sato's variance",
         "higher",
         _NO_TWO_WINDOWS,
+        fits=JUDGED,
     ),
     Kpi(
         "annotator_drift_p",
@@ -58,6 +61,7 @@ DRIFT = (
         "none: a p-value",
         "neither",
         _NO_TWO_WINDOWS,
+        fits=JUDGED,
     ),
     Kpi(
         "drifting_annotators",
@@ -68,6 +72,7 @@ DRIFT = (
         "counted",
         "lower",
         "no annotator has 10 such answers in both windows",
+        fits=JUDGED,
     ),
 )
 
@@ -107,11 +112,13 @@ COST = (
 
 _GAPS = {
     "accuracy": ("right", "of a group, annotations equal to the gold of seeded checks; of a slice, voted labels equal"
-                 " to evaluation gold"),
-    "agreement": ("agreed on", "the other annotations of the item that say the same; of a slice, item by item"),
-    "noise": ("doubted", "label issues among examined items; of a group, among the items of its annotations"),
+                 " to evaluation gold", JUDGED),
+    "agreement": ("agreed on", "the other annotations of the item that say the same; of a slice, item by item",
+                  CLASSES),
+    "noise": ("doubted", "label issues among examined items; of a group, among the items of its annotations",
+              ONE_CLASS),
     "acceptance": ("accepted", "of a group, submitted / (submitted + rejected) answers; of a slice, settled / labelled"
-                   " items"),
+                   " items", ANY),
 }  # fmt: skip
 
 _SMALL = "there are not two groups or slices with 30 observations and 5 annotators (items) each; smaller ones: withheld"
@@ -119,7 +126,7 @@ _SMALL = "there are not two groups or slices with 30 observations and 5 annotato
 FAIRNESS = (
     *(
         kpi
-        for name, (word, what) in _GAPS.items()
+        for name, (word, what, fits) in _GAPS.items()
         for kpi in (
             Kpi(
                 f"{name}_gap",
@@ -130,6 +137,7 @@ FAIRNESS = (
                 "Newcombe of two Wilson intervals at the effective number by annotator (item)",
                 "neither",
                 _SMALL,
+                fits=fits,
             ),
             Kpi(
                 f"{name}_gap_p",
@@ -141,6 +149,7 @@ FAIRNESS = (
                 "none: a p-value",
                 "neither",
                 _SMALL,
+                fits=fits,
             ),
         )
     ),

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from label_pipeline.estimates import Estimate, adjusted, clustered_share, difference
+from label_pipeline.kpis.catalogue import fitting
 from label_pipeline.kpis.definition import Figure
 from label_pipeline.kpis.night import BoolArray, Night, members
 from label_pipeline.settle import SETTLED
@@ -51,7 +52,9 @@ class Gap:
 
 def figures(night: Night) -> list[Figure]:
     """The four gaps with their adjusted p-values, by group and slice; gaps_beyond_chance."""
-    gaps = [_gap(cell) for cell in (*_of_groups(night), *_of_slices(night)) if cell.ours.any() and not cell.ours.all()]
+    fit = fitting(night.kind, night.tolerance)  # what no gap is shown of is not compared, nor corrected for
+    cells = [cell for cell in (*_of_groups(night), *_of_slices(night)) if f"{cell.measure}_gap" in fit]
+    gaps = [_gap(cell) for cell in cells if cell.ours.any() and not cell.ours.all()]
     p_values = adjusted(np.array([gap.p_value for gap in gaps], dtype=np.float64))
     gaps = [replace(gap, p_value=float(p)) for gap, p in zip(gaps, p_values, strict=True)]
     shown = [gap for gap in gaps if not math.isnan(gap.p_value)]

@@ -20,12 +20,15 @@ from label_pipeline.contracts.tables import (
 )
 from label_pipeline.gold.life import in_force
 from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
+from label_pipeline.kpis.catalogue import fitting
 from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
 from label_pipeline.kpis.definition import to_frame
+from label_pipeline.kpis.kpi import Kpi
 from label_pipeline.kpis.night import Night
 from label_pipeline.orchestration.assets_predictions import model_inputs
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
+from label_pipeline.project import Project
 from label_pipeline.settle import SETTLED
 from label_pipeline.sql import connect, file_list
 
@@ -47,12 +50,20 @@ DAYS_SHOWN = 30
 _NONE = dict.fromkeys(("value", "ci_low", "ci_high"))
 
 
+def families(project: Project) -> dict[str, dict[str, Kpi]]:
+    """The families of which a project's labels have a KPI, each with those KPIs."""
+    fit = fitting(project.labels.type, project.labels.tolerance)
+    found = {family: {name: kpi for name, kpi in fit.items() if kpi.family == family} for family in FAMILIES}
+    return {family: kpis for family, kpis in found.items() if kpis}
+
+
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
     """The third stage of a project's graph: all families in one step, since they read the same night."""
+    fit = families(desk.project)
     return [
         table_step(
             desk,
-            [Output(f"kpis_{family}", KPIS, family, _about(family)) for family in FAMILIES],
+            [Output(f"kpis_{family}", KPIS, family, _about(family, kpis)) for family, kpis in fit.items()],
             _kpis,
             group="kpis",
             after=[
@@ -72,20 +83,19 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
                     "No KPI of this family misses its target by its whole interval; those set to block stop the night.",
                     blocking=False,
                 )
-                for family in FAMILIES
+                for family in fit
             ],
         )
     ]
 
 
-def _about(family: str) -> str:
+def _about(family: str, kpis: dict[str, Kpi]) -> str:
     """What an asset of figures is, for whoever meets it in the UI: its KPIs with their definitions."""
     module = import_module(f"label_pipeline.kpis.{family}")
     said = [
         f"- **{kpi.name}** ({kpi.unit}{'' if kpi.better == 'neither' else f', {kpi.better} is better'}): {kpi.meaning}."
         f" *{kpi.formula}*; interval: {kpi.interval}; no data when {kpi.no_data}."
-        for kpi in CATALOGUE.values()
-        if kpi.family == family
+        for kpi in kpis.values()
     ]
     return "\n".join([(module.__doc__ or "").splitlines()[0], "", *said])
 
@@ -130,7 +140,7 @@ def _outcomes(desk: Desk, day: date) -> pd.DataFrame:
 
 def _kpis(desk: Desk, day: date) -> Made:
     seen, past = night(desk, day), _past(desk, day)
-    made = {family: _family(family, desk, seen, past) for family in FAMILIES}
+    made = {family: _family(family, kpis, desk, seen, past) for family, kpis in families(desk.project).items()}
     return Made(
         rows={name: rows for each in made.values() for name, rows in each.rows.items()},
         checks={name: check for each in made.values() for name, check in each.checks.items()},
@@ -148,8 +158,8 @@ def _past(desk: Desk, day: date) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _family(family: str, desk: Desk, seen: Night, past: dict[str, dict[str, Any]]) -> Made:
-    figures = import_module(f"label_pipeline.kpis.{family}").figures(seen)
+def _family(family: str, kpis: dict[str, Kpi], desk: Desk, seen: Night, past: dict[str, dict[str, Any]]) -> Made:
+    figures = [f for f in import_module(f"label_pipeline.kpis.{family}").figures(seen) if f.kpi in kpis]
     frame = to_frame(figures, desk.project.kpis)
     overall = frame[(frame["dimension"] == "all") & frame["value"].notna()]
     missed = frame[frame["status"] == "missed"]

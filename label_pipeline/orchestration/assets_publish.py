@@ -27,7 +27,7 @@ from label_pipeline.contracts.tables import (
 from label_pipeline.files import write_text
 from label_pipeline.mart import NEWEST, build_mart
 from label_pipeline.orchestration import assets_guidelines
-from label_pipeline.orchestration.assets_kpis import FAMILIES
+from label_pipeline.orchestration.assets_kpis import families
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.held import drawn_items
 from label_pipeline.orchestration.outcome import measured, told_as_failure
@@ -68,7 +68,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             _candidate,
             group="publish",
             after=["consensus_labels", "items", "label_issues", "relabel_queue", "gold_set", "landings"]
-            + [f"kpis_{family}" for family in FAMILIES],
+            + [f"kpis_{family}" for family in families(desk.project)],
             checks=[
                 CheckSpec(
                     "accepted", "candidate", "All blocking gates hold; Great Expectations judges them.", blocking=False

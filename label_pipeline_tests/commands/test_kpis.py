@@ -105,6 +105,11 @@ def test_a_kpi_that_was_not_computed(lake: DataFolder, capsys: pytest.CaptureFix
     ("arguments", "words"),
     [
         (["--kpi", "alhpa"], "there is no KPI 'alhpa' [kpis]. Did you mean 'alpha'?"),
+        (
+            ["--kpi", "mean_absolute_error"],
+            "project pets, labels.type single_choice: 'mean_absolute_error' is a KPI of other labels: number with"
+            " tolerance, number [kpis]",
+        ),
         (["--from", "2026-10-06", "--to", "2026-10-05"], "--from 2026-10-06 is after --to 2026-10-05"),
         (["--to", "5.10.2026"], "'5.10.2026' is not a day"),
         (["--from", "2026-11-01"], "no night of these days was computed. There are 2026-10-05 to 2026-10-06."),

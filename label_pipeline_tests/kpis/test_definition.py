@@ -5,8 +5,9 @@ import pytest
 
 from label_pipeline.contracts.tables import KPIS as TABLE
 from label_pipeline.kpis import accuracy, agreement, cost, drift, fairness, lift, noise, queue, throughput, turnaround
-from label_pipeline.kpis.catalogue import KPIS
+from label_pipeline.kpis.catalogue import KPIS, fitting
 from label_pipeline.kpis.definition import Figure, Status, status, to_frame
+from label_pipeline.kpis.kpi import ANY
 from label_pipeline_tests.kpis.nights import Asked, night
 
 FAMILIES = {
@@ -97,12 +98,67 @@ def test_each_family_computes_its_own_kpis() -> None:
 
 def test_the_documentation_is_the_catalogue() -> None:
     """Guards against a page that explains other numbers than the ones shown."""
-    page = Path(__file__).parents[2] / "docs" / "statistics-kpis.md"
-    rows = [
-        [cell.strip() for cell in line.strip().strip("|").split("|")]
-        for line in page.read_text(encoding="utf-8").splitlines()
-        if re.match(r"\| `", line)
-    ]
+    rows = [cells for cells in _table_rows() if len(cells) == 7 and cells[0].startswith("`")]
     assert rows == [
         [f"`{k.name}`", k.meaning, k.formula, k.unit, k.interval, k.better, k.no_data] for k in KPIS.values()
     ]
+
+
+def test_the_documentation_says_which_labels_have_which_kpi() -> None:
+    """Guards against a project that waits for a figure its labels can never have."""
+    head, *rows = [cells for cells in _table_rows() if len(cells) == 6]
+    assert head == ["KPI of some labels only", *ANY]
+    told = {name: cells[1:] for cells in rows for name in re.findall(r"`(\w+)`", cells[0])}
+    assert told == {
+        k.name: ["yes" if labels in k.fits else "–" for labels in ANY] for k in KPIS.values() if k.fits != ANY
+    }
+
+
+def _table_rows() -> list[list[str]]:
+    page = Path(__file__).parents[2] / "docs" / "statistics-kpis.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in lines
+        if re.match(r"\| (`|KPI of)", line)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label_type", "tolerance", "has", "has_not"),
+    [
+        ("single_choice", None, {"label_accuracy", "noise_rate", "model_lift", "label_drift"}, {"mean_absolute_error"}),
+        ("multi_label", None, {"label_accuracy", "recall"}, {"noise_rate", "model_lift", "mean_absolute_error"}),
+        ("number", None, {"mean_absolute_error", "alpha"}, {"label_accuracy", "recall", "label_drift", "accuracy_gap"}),
+        ("number", 0.5, {"mean_absolute_error", "label_accuracy"}, {"recall", "raw_agreement", "noise_gap_p"}),
+    ],
+)
+def test_labels_have_the_kpis_that_fit_them(
+    label_type: str, tolerance: float | None, has: set[str], has_not: set[str]
+) -> None:
+    """Guards against 'Mean absolute error: no data' in a project of classes, for ever."""
+    fit = set(fitting(label_type, tolerance))
+    assert has <= fit
+    assert not has_not & fit
+
+
+def test_a_kpi_that_does_not_fit_is_never_computed() -> None:
+    """Guards against a definition that hides a figure which its family can give."""
+    votes = [
+        {"item_id": f"i{k}", "annotator_id": who, "label": str(k), "role": "annotator", "group": group}
+        for k in range(8)
+        for group in ("in-house", "vendor")
+        for who in (f"{group} {n}" for n in range(5))
+    ]
+    labels = [{"item_id": f"i{k}", "label": str(k), "voted_label": str(k), "voted_confidence": 0.9, "confidence": 0.9,
+               "status": "accepted"} for k in range(8)]  # fmt: skip
+    gold = [{"item_id": f"i{k}", "label": str(k), "role": "evaluation", "origin": "seed"} for k in range(8)]
+    events = [vote | {"status": "submitted"} for vote in votes]
+    of_numbers = night(
+        classes=(), kind="number", annotations=votes, events=events, consensus=labels, gold=gold,
+        items=[{"item_id": f"i{k}"} for k in range(8)],
+    )  # fmt: skip
+    fit = fitting("number")
+    for name, family in FAMILIES.items():
+        known = {f.kpi for f in family.figures(of_numbers) if f.value is not None and not f.kpi.endswith("_p")}
+        assert known <= set(fit), name

@@ -14,7 +14,7 @@ from label_pipeline.orchestration.build import build_definitions
 from label_pipeline_tests.orchestration.runs import pets, write
 
 ONLY_NUMBERS = {"consensus_numbers"}
-ONLY_CLASSES = {name for name in TABLES if name.startswith("guideline_")}
+ONLY_CLASSES = {name for name in TABLES if name.startswith("guideline_")} | {"kpis_lift"}
 TABLE_ASSETS = (
     (set(TABLES) - {"kpis", "gates"} - ONLY_NUMBERS) | {f"kpis_{family}" for family in FAMILIES} | {"candidate"}
 )
