@@ -79,8 +79,8 @@ def _runs(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
     import dagster as dg
 
     home = home_of(folder)
-    if not (home / "dagster.yaml").is_file():
-        return
+    if not any((home / part).exists() for part in ("dagster.yaml", "history")):
+        return  # no run yet; a home without a dagster.yaml is Dagster's default one
     before = now() - timedelta(days=project.retention.runs)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         going = _ended(instance, project.project, dg.RunsFilter(created_before=before))
