@@ -77,10 +77,11 @@ def deliberate(
     methods, as often as they won, fitted to all annotators: where errors are independent nothing beats that.
 
     `gold` (n_items,) holds class codes or -1; gold items are dealt in the same way, half of them hidden in each
-    draw. `probabilities` (n_items, n_classes) are a model's. `scale` (n_classes,) are the values of ordered
-    classes. The part of an annotator depends on `seed`, their id and the draw, and on nobody else. Beyond
-    `SAMPLE` annotations there are fewer rounds, each draw compares methods on a sample of items, and the winner
-    alone is fitted to all.
+    draw; a hidden one has no more annotations than the others have (see `surplus`), so that what is learnt of its
+    posterior holds for theirs. `probabilities` (n_items, n_classes) are a model's. `scale` (n_classes,) are the
+    values of ordered classes. The part of an annotator depends on `seed`, their id and the draw, and on nobody else.
+    Beyond `SAMPLE` annotations there are fewer rounds, each draw compares methods on a sample of items, and the
+    winner alone is fitted to all.
 
     Averaging over resampled annotators is the bagging of Breiman 1996, "Bagging predictors", Machine Learning 24.
     """
@@ -89,12 +90,13 @@ def deliberate(
     draws = PARTS * (ROUNDS if whole else max(1, round(ROUNDS * (SAMPLE / size) ** 0.5)))
     average = _Average(votes, 1 + len(methods) if whole else 1)
     scores, winner, settled = [], [], np.flatnonzero(gold >= 0)
+    beyond = surplus(votes, gold, seed)
     for draw in range(draws):
         out = deal(votes.annotators, PARTS, seed, draw)
         hidden = np.zeros(votes.n_items, dtype=bool)
         hidden[settled] = deal(votes.items[settled], 2, seed, draw)
         shown = np.where(hidden, -1, gold).astype(np.int32)
-        seated = votes.keep(~out[votes.annotator])
+        seated = votes.keep(~(out[votes.annotator] | (beyond & hidden[votes.item])))
         if seated.n == 0:
             continue
         heard, panel, model, known = votes, seated, probabilities, shown
@@ -183,12 +185,42 @@ def deal(ids: AnyArray, parts: int, seed: int, draw: int) -> BoolArray:
     from pandas.util import hash_array
 
     key = np.random.SeedSequence([seed, parts, draw // parts]).generate_state(1, np.uint64)[0]
-    mixed = hash_array(ids, categorize=False) ^ key
-    # The finaliser of splitmix64: every bit of the id's hash reaches every bit that counts.
+    return np.asarray(_mixed(hash_array(ids, categorize=False) ^ key) % np.uint64(parts) == draw % parts)
+
+
+def surplus(votes: Votes, gold: IntArray, seed: int) -> BoolArray:
+    """Which annotations (n,) gold items have beyond what items without gold have.
+
+    Gold checks are shown to everybody, so gold often has many more annotations than what it speaks for, and a
+    posterior that is safe there says little of one that rests on a single annotation. The gold items in order of
+    their annotations keep as many as the other items have at the same place in theirs, at least one; which they
+    keep is decided by a hash of item, annotator and `seed`. None where there is no gold, or nothing else.
+    """
+    from pandas.util import hash_array
+
+    counts = votes.per_item
+    settled, others = (np.flatnonzero((counts > 0) & mask) for mask in (gold >= 0, gold < 0))
+    kept = np.array(counts)
+    if len(settled) and len(others):
+        place = (np.arange(len(settled)) + 0.5) / len(settled)
+        usual = np.quantile(counts[others], place, method="inverted_cdf")
+        ranked = settled[np.argsort(counts[settled], kind="stable")]
+        kept[ranked] = np.minimum(counts[ranked], usual)
+    if np.array_equal(kept, counts):
+        return np.zeros(votes.n, dtype=np.bool_)
+    key = np.random.SeedSequence([seed]).generate_state(1, np.uint64)[0]
+    of_item, of_annotator = (_mixed(hash_array(ids, categorize=False) ^ key) for ids in (votes.items, votes.annotators))
+    order = np.lexsort((_mixed(of_item[votes.item] + of_annotator[votes.annotator]), votes.item))
+    rank = np.empty(votes.n, dtype=np.int64)
+    rank[order] = np.arange(votes.n) - votes.offsets[votes.item]
+    return np.asarray(rank >= kept[votes.item])
+
+
+def _mixed(bits: AnyArray) -> AnyArray:
+    """The finaliser of splitmix64: every bit that goes in reaches every bit that comes out."""
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    mixed ^= mixed >> np.uint64(31)
-    return np.asarray(mixed % np.uint64(parts) == draw % parts)
+        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
+    return np.asarray(bits ^ (bits >> np.uint64(31)))
 
 
 def only(votes: Votes, items: BoolArray) -> Votes:

@@ -29,6 +29,7 @@ from label_pipeline.consensus.jury import Verdict, deliberate
 from label_pipeline.consensus.methods import candidates, make
 from label_pipeline.consensus.ordinal import median_class, scale_of
 from label_pipeline.errors import UserError
+from label_pipeline.estimates import wilson
 from label_pipeline.votes import AnyArray, FloatArray, IntArray, Votes
 
 ENOUGH_GOLD = 20
@@ -281,9 +282,11 @@ def _in_words(verdict: Verdict) -> str:
 
 
 def _gold_in_words(figures: Mapping[str, float], n: int) -> str:
+    right = wilson(figures["gold_accuracy"] * n, n)
     return (
-        f" A blend fitted on {n} gold items is right on {figures['gold_accuracy']:.1%} of gold it was not fitted on, "
-        f"with a calibration error of {figures['gold_calibration_error']:.3f}."
+        f" A blend fitted on {n} gold items is right on {figures['gold_accuracy']:.1%} "
+        f"({right.ci_low:.1%} to {right.ci_high:.1%}) of gold it was not fitted on, which may be harder or easier than "
+        f"other items, with a calibration error of {figures['gold_calibration_error']:.3f}."
     )
 
 
