@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from label_pipeline.kpis.catalogue import KPIS
-from label_pipeline.publish.markdown import render
+from label_pipeline.publish.markdown import render, share
 
 FILE, MODEL_FILE = "README.md", "MODEL_CARD.md"
-SHOWN = ("label_accuracy", "mean_absolute_error", "estimated_label_accuracy", "alpha", "noise_rate", "dispute_rate")
+SHOWN = (
+    "label_accuracy",
+    "label_accuracy_all_items",
+    "estimated_label_accuracy",
+    "mean_absolute_error",
+    "alpha",
+    "noise_rate",
+    "dispute_rate",
+)
 """The KPIs a reader of the card wants first; the others are in the manifest and the night's report."""
 
 
@@ -23,7 +31,40 @@ def render_card(manifest: Mapping[str, Any]) -> str:
     header = yaml.safe_dump(_header(manifest), sort_keys=False, allow_unicode=True)
     told = {row["kpi"]: row for row in manifest["kpis"] if row["value"] is not None}
     figures = [told[name] | {"words": KPIS[name].meaning} for name in SHOWN if name in told]
-    return render("card.md", **manifest, header=header, figures=figures)
+    return render("card.md", **manifest, header=header, figures=figures, confidence=confidence_words(told))
+
+
+def confidence_words(told: Mapping[str, Mapping[str, Any]]) -> str:
+    """Whether `confidence` can be taken at its word, and what to do; empty where labels have none that could be right.
+
+    `told` are the overall KPIs that have data. Held against each other are what labels say of themselves and what gold
+    makes of that (`label_accuracy_all_items`): the same items, so that a gap beyond the interval is one of confidence.
+    """
+    if "estimated_label_accuracy" not in told:
+        return ""
+    said, gold = told["estimated_label_accuracy"]["value"], told.get("label_accuracy_all_items")
+    itself = f"By their own confidence {share(said)} of the labels are right"
+    if gold is None or gold["ci_low"] is None or gold["ci_high"] is None:
+        return (
+            f"{itself}. No evaluation gold says whether that holds, and errors that annotators share do not show in it:"
+            " take it as the best case, and hide gold items among the work."
+        )
+    measured = f"{share(gold['value'])} ({share(gold['ci_low'])} to {share(gold['ci_high'])})"
+    if said > gold["ci_high"]:
+        return (
+            f"**Confidence is too high.** {itself}; {gold['n']:,} evaluation gold items put it at {measured}. Do not"
+            " take `confidence` and `probabilities` as chances: order by them, and learn from `label` alone until more"
+            " gold checks have calibrated them."
+        )
+    if said < gold["ci_low"]:
+        return (
+            f"**Confidence is too low.** {itself}; {gold['n']:,} evaluation gold items put it at {measured}. Labels are"
+            " better than they say; more gold checks calibrate them."
+        )
+    return (
+        f"{itself}; {gold['n']:,} evaluation gold items put it at {measured}. They do not contradict each other, so"
+        " `confidence` and `probabilities` may be used as chances, within that interval."
+    )
 
 
 def render_model_card(manifest: Mapping[str, Any]) -> str:
