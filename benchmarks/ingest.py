@@ -126,13 +126,14 @@ def ours(folder: Path, kind: str) -> dict[str, Any]:
         file.write_text(words, encoding="utf-8")
         desk = Desk(data, parse_project(words, "project.yaml"))
         with measured() as figures:
-            found = ingest.ingest_day(desk.project, DAY, landed_files(data, "p", DAY), Known(), desk.secret)
+            found = ingest.ingest_day(desk.project, DAY, landed_files(data, "p", DAY), Known(), desk.persons)
             for table, rows in (
                 (tables.ANNOTATION_EVENTS, found.events),
                 (tables.ITEMS, found.items),
                 (tables.QUARANTINE, found.quarantine),
                 (tables.LANDINGS, found.landings),
                 (tables.LANDED_PREDICTIONS, found.predictions),
+                (tables.LOGINS, found.logins),
             ):
                 desk.store(table, DAY, rows)
         (account,) = found.landings.to_pylist()

@@ -12,7 +12,7 @@ from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.ingest.meaning import meanings
 from label_pipeline.label_meaning import NumberMeaning
-from label_pipeline.privacy.pseudonyms import pseudonyms
+from label_pipeline.privacy.persons import Login, Persons
 from label_pipeline.privacy.scrub import PATTERNS, Names, Recogniser, Scrubber
 from label_pipeline.project import INTEGER_ID, Project, shown
 from label_pipeline.project_labels import Labels
@@ -23,35 +23,53 @@ if TYPE_CHECKING:
 ANNOTATOR_ROLES = ("annotator", "adjudicator", "model")
 
 
-def roster(folder: DataFolder, project: Project, secret: bytes) -> pd.DataFrame:
-    """Who labels: annotator_id (pseudonym), group, role. Identities stay in the file.
+def persons(folder: DataFolder, project: Project, secret: bytes) -> Persons:
+    """Who is who under the key `secret`: logins of one person in the roster have one pseudonym.
 
     Raises:
-        UserError: the file or a column is missing, a role is unknown, or a person is listed twice.
+        UserError: the file or a column is missing.
+    """
+    rows = _roster_rows(folder, project)
+    return Persons(secret, {(r["source"], r["identity"]): r["person"] for _, r in rows if r.get("person")})
+
+
+def roster(folder: DataFolder, project: Project, secret: bytes) -> pd.DataFrame:
+    """Who labels: annotator_id (pseudonym), group, role; a person of several logins once. Identities stay in the file.
+
+    Raises:
+        UserError: the file or a column is missing, a role is unknown, a login is listed twice, or a person has two
+            groups or roles.
     """
     import pandas as pd
 
-    empty: dict[str, list[str]] = {"annotator_id": [], "group": [], "role": []}
-    if project.people.roster is None:
-        return pd.DataFrame(empty, dtype=object)
-    path = _inside(folder, project, project.people.roster)
-    rows = _rows(path, shown(folder, path), ("source", "identity", "group", "role"))
-    named = pseudonyms(((r["source"], r["identity"]) for _, r in rows), secret)
-    for line, row in rows:
-        where = f"{shown(folder, path)}:{line}"
+    who = persons(folder, project, secret)
+    logins: set[Login] = set()
+    found: dict[str, tuple[str, str]] = {}
+    for where, row in _roster_rows(folder, project):
+        login, is_now = (row["source"], row["identity"]), (row["group"] or "unknown", row["role"])
         if row["role"] not in ANNOTATOR_ROLES:
             raise UserError(f"unknown role '{row['role']}'", where=where, do=nearest(row["role"], ANNOTATOR_ROLES))
         if row["source"] not in project.sources:
             raise UserError(
                 f"unknown source '{row['source']}'", where=where, do=nearest(row["source"], project.sources)
             )
-        pseudonym = named[row["source"], row["identity"]]
-        if pseudonym in empty["annotator_id"]:
+        if login in logins:
             raise UserError("this person is listed twice", where=where, do="Keep one row.")
-        empty["annotator_id"].append(pseudonym)
-        empty["group"].append(row["group"] or "unknown")
-        empty["role"].append(row["role"])
-    return pd.DataFrame(empty, dtype=object)
+        logins.add(login)
+        if found.setdefault(who.annotator(*login), is_now) != is_now:
+            words = "this person has another group or role in a row above"
+            raise UserError(words, where=where, do="A person has one of each: write the same in all rows.")
+    groups, roles = ([is_now[k] for is_now in found.values()] for k in (0, 1))
+    return pd.DataFrame({"annotator_id": list(found), "group": groups, "role": roles}, dtype=object)
+
+
+def _roster_rows(folder: DataFolder, project: Project) -> list[tuple[str, dict[str, str]]]:
+    """The rows of the roster, each with its place in words; none where the project has no roster."""
+    if project.people.roster is None:
+        return []
+    path = _inside(folder, project, project.people.roster)
+    where = shown(folder, path)
+    return [(f"{where}:{line}", row) for line, row in _rows(path, where, ("source", "identity", "group", "role"))]
 
 
 def gold_seeds(folder: DataFolder, project: Project) -> pd.DataFrame:
@@ -95,7 +113,7 @@ def scrubber(folder: DataFolder, project: Project) -> Scrubber | None:
     """What the project takes out of items' texts; None where it asks for nothing.
 
     Raises:
-        UserError: the file of names is missing or no text.
+        UserError: the file of names is missing or no text, or Presidio is asked for and not there.
     """
     asked = project.privacy.scrub
     if asked is None:
@@ -104,6 +122,13 @@ def scrubber(folder: DataFolder, project: Project) -> Scrubber | None:
     if asked.names is not None:
         path = _inside(folder, project, asked.names)
         recognisers.append(Names(_utf8(path, shown(folder, path)).splitlines()))
+    if asked.presidio is not None:
+        from label_pipeline.privacy.presidio import Presidio
+
+        told = asked.presidio
+        stronger = Presidio(told.language, told.model, told.at_least, told.entities)
+        _ = stronger.analyzer  # what is missing is told now, and not with the first item
+        recognisers.append(stronger)
     return Scrubber(asked.fields, recognisers)
 
 

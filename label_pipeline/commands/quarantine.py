@@ -127,7 +127,7 @@ def _takes(desk: Desk, day: date, wanted: set[tuple[Any, ...]]) -> bool:
     from label_pipeline.landing import project_files
 
     files = project_files(desk.folder, desk.project, day)
-    found = ingest_day(desk.project, day, files, desk.known_before(day), desk.secret).quarantine
+    found = ingest_day(desk.project, day, files, desk.known_before(day), desk.persons).quarantine
     still = set(zip(*(found[name].to_pylist() for name in QUARANTINE.key), strict=True))
     return not wanted <= still
 

@@ -17,6 +17,7 @@ from label_pipeline.contracts.tables_intake import (
     ITEMS,
     LANDED_PREDICTIONS,
     LANDINGS,
+    LOGINS,
     PREDICTIONS,
     QUARANTINE,
 )
@@ -48,6 +49,7 @@ TABLES: dict[str, Table] = {
         QUARANTINE,
         ITEMS,
         LANDED_PREDICTIONS,
+        LOGINS,
         PREDICTIONS,
         CONSENSUS_LABELS,
         CONSENSUS_NUMBERS,
@@ -98,6 +100,7 @@ __all__ = [
     "LABEL_ISSUES",
     "LANDED_PREDICTIONS",
     "LANDINGS",
+    "LOGINS",
     "PREDICTIONS",
     "QUARANTINE",
     "RELABEL_OUTCOMES",

@@ -95,6 +95,18 @@ PREDICTIONS = Table(
     ),
 )
 
+LOGINS = Table(
+    "logins",
+    "A login that answered on the day, by a pseudonym of its own, and the annotator whose it is.",
+    ("login",),
+    (
+        always("login", "text", "pseudonym of the source and the identity there"),
+        always("annotator_id", "text", "pseudonym of the roster's person; the login's own where it names none"),
+        always("key", "text", "which pseudonym key made them: 8 hexadecimal digits that tell keys apart"),
+    ),
+    as_of=False,
+)
+
 LANDED_PREDICTIONS = Table(
     "landed_predictions",
     "A model's class probabilities for an item, as they landed.",

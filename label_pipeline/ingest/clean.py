@@ -1,7 +1,8 @@
 """Cleaning: answers as written become answers in the project's words. SQL over the view `answers` of one file.
 
 Ids lose outer spaces, labels become classes, times become UTC, annotators become pseudonyms, and every
-version of an answer gets an id made of its content.
+version of an answer gets an id made of its content. Ids end with the pseudonym's digits and hold nothing else of it, so
+that another key renames them without the landing file.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from label_pipeline.ingest.meaning import day_sql, has_lookup, label_sql, meanings
 from label_pipeline.landing import LandedFile
-from label_pipeline.privacy.pseudonyms import pseudonyms
+from label_pipeline.privacy.persons import Met, Persons
 from label_pipeline.project import INTEGER_ID, Project
 from label_pipeline.sources.text import aside, strip, trimmed
 from label_pipeline.sql import literal
@@ -21,11 +22,11 @@ NO_VALUE = ("nan", "NaN", "None", "null", "NULL", "<NA>")  # what programs write
 EXACT = 1e12  # seconds; durations below it are told apart by the microsecond, like times
 
 
-def load_lookups(con: Any, project: Project, source: str, secret: bytes) -> None:
+def load_lookups(con: Any, project: Project, source: str, persons: Persons) -> list[Met]:
     """Tables `meanings` of the labels and `people`, the annotators, that stand in the view `answers`.
 
     Labels and people are looked up as they were written, and compared in Python, so that the project file's checks,
-    the roster and the gold seeds all see case and white space alike.
+    the roster and the gold seeds all see case and white space alike. Returns the logins that were met.
     """
     import pyarrow as pa
 
@@ -41,8 +42,9 @@ def load_lookups(con: Any, project: Project, source: str, secret: bytes) -> None
     lookup("meanings", meanings(project.labels, distinct("label") if has_lookup(project.labels) else []))
     people = {written: strip(written) for written in distinct("annotator")}
     people = {written: person for written, person in people.items() if person and person not in NO_VALUE}
-    named = pseudonyms({(source, person) for person in people.values()}, secret)
-    lookup("people", {"annotator": list(people), "annotator_id": [named[source, p] for p in people.values()]})
+    met = {person: persons.met(source, person) for person in people.values()}
+    lookup("people", {"annotator": list(people), "annotator_id": [met[p].annotator_id for p in people.values()]})
+    return list(met.values())
 
 
 def item_sql(project: Project, column: str) -> str:
@@ -96,9 +98,8 @@ def clean_sql(project: Project, day: date, file: LandedFile, answers: str = "ans
     )
     content = {
         "source": "source",
-        "annotation": "annotation_id",
+        "annotation": "given_id",
         "item": "item_id",
-        "annotator": "annotator_id",
         "label": "label_raw",
         "status": "status",
         "gold": "is_gold_check",
@@ -129,14 +130,20 @@ def clean_sql(project: Project, day: date, file: LandedFile, answers: str = "ans
             SELECT *, coalesce(finish_unread, start_unread) AS time_unread,
                    CASE WHEN status IN ('submitted', 'rejected') THEN meaning END AS label,
                    CASE WHEN duration_s IS NULL THEN 'none' ELSE duration_by END AS duration_source,
-                   coalesce(given_id, substr(md5(concat(item_id, chr(31), annotator_id)), 1, 24)) AS annotation_id
+                   coalesce(given_id, substr(md5(item_id), 1, 16) || {digits("annotator_id")}) AS annotation_id
             FROM parts
         )
         -- A version of an answer is its content: the same content delivered twice, in whatever file, is one event.
-        SELECT *, md5(concat({", chr(31), ".join(content.values())})) AS event_id,
+        SELECT *, substr(md5(concat({", chr(31), ".join(content.values())})), 1, 16) || {digits("annotator_id")}
+                   AS event_id,
                {guideline_sql(project, day)} AS guideline_version
         FROM named
         """
+
+
+def digits(annotator: str) -> str:
+    """SQL for a pseudonym's 16 digits; zeros where nobody is named."""
+    return f"coalesce(substr({annotator}, 3), '{'0' * 16}')"
 
 
 def guideline_sql(project: Project, day: date) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from label_pipeline.contracts.tables import ITEMS, LANDED_PREDICTIONS, LANDINGS, QUARANTINE
+from label_pipeline.contracts.tables import ITEMS, LANDED_PREDICTIONS, LANDINGS, LOGINS, QUARANTINE
 from label_pipeline.files import sha256
 from label_pipeline.ingest.clean import item_sql, plausible, time_sql
 from label_pipeline.ingest.known import Known, News, news
@@ -17,6 +17,7 @@ from label_pipeline.ingest.references import load_references
 from label_pipeline.ingest.take import Taken, take_in
 from label_pipeline.landing import LandedFile
 from label_pipeline.predictions import split_predictions
+from label_pipeline.privacy.persons import Met, Persons
 from label_pipeline.privacy.scrub import Scrubber
 from label_pipeline.project import Project
 from label_pipeline.sources.reading import item_schema, with_file
@@ -30,20 +31,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """One day's tables, in the shapes of `contracts.tables`; of the events some columns are held as codes."""
+    """One day's tables, in the shapes of `contracts.tables`; of the events some columns are held as codes.
+
+    `met` names who answered by their identities: it is for the re-identification map, and in none of the tables.
+    """
 
     events: pa.Table
     items: pa.Table
     quarantine: pa.Table
     landings: pa.Table
     predictions: pa.Table
+    logins: pa.Table
+    met: Collection[Met] = field(repr=False)
 
 
-def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: Known, secret: bytes) -> Ingested:
+def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: Known, persons: Persons) -> Ingested:
     """All tables of one landing day. The order of files does not matter, nor that of answers in a file; of several
     payloads or predictions of one item the last row of the last file counts.
 
-    `secret` is the pseudonym key. A file that cannot be read is one quarantined row, and stops no other.
+    `persons` says who is who. A file that cannot be read is one quarantined row, and stops no other.
     """
     import pyarrow as pa
 
@@ -51,7 +57,7 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
     with connect() as con, ThreadPoolExecutor(1) as aside:
         digests = list(map(aside.submit, [_digest] * len(files), files))
         load_references(con, project, known, files)
-        taken = [take_in(con, project, day, file, secret) for file in files]
+        taken = [take_in(con, project, day, file, persons) for file in files]
         predictions, bad = split_predictions(project, [(t.file, t.predictions) for t in taken if t.predictions])
         items = _items(con, project, known, taken)
         found = news(con, project, known, taken)
@@ -62,13 +68,20 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
             *(table for t in taken for table in (t.unread, t.judged.quarantine)),
         ]
     )
+    met = {m for t in taken for m in t.met}
     return Ingested(
         events=found.events,
         items=ITEMS.conform(items),
         quarantine=QUARANTINE.conform(quarantine),
         landings=LANDINGS.conform(_account(taken, [d.result() for d in digests], found, quarantine, predictions)),
         predictions=LANDED_PREDICTIONS.conform(predictions.drop_duplicates(["item_id", "model"], keep="last")),
+        logins=LOGINS.conform(_logins(met, persons.key)),
+        met=met,
     )
+
+
+def _logins(met: Collection[Met], key: str) -> dict[str, list[Any]]:
+    return {"login": [m.login for m in met], "annotator_id": [m.annotator_id for m in met], "key": [key] * len(met)}
 
 
 def _items(con: Any, project: Project, known: Known, taken: Sequence[Taken]) -> pa.Table:

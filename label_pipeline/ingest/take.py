@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from label_pipeline.ingest.clean import load_lookups
 from label_pipeline.ingest.judge import Judged, judge, no_answers
 from label_pipeline.ingest.read import read_file
 from label_pipeline.landing import LandedFile
+from label_pipeline.privacy.persons import Met, Persons
 from label_pipeline.project import Project
 from label_pipeline.sources.reading import item_schema
 from label_pipeline.sql import scratch
@@ -25,7 +27,7 @@ class Taken:
     """A landed file and what became of it.
 
     `landed` counts its answers, its unreadable lines and the rows of its `predictions`, or one for a file with a
-    `problem`; `unread` are the quarantine rows of such lines, or of the whole file.
+    `problem`; `unread` are the quarantine rows of such lines, or of the whole file; `met` are the logins it names.
     """
 
     file: LandedFile
@@ -35,9 +37,10 @@ class Taken:
     items: pa.Table
     judged: Judged
     predictions: pa.Table | None = None
+    met: Sequence[Met] = ()
 
 
-def take_in(con: Any, project: Project, day: date, file: LandedFile, secret: bytes) -> Taken:
+def take_in(con: Any, project: Project, day: date, file: LandedFile, persons: Persons) -> Taken:
     """Read, clean and judge one file."""
     with scratch(con):
         read = read_file(con, project, file)
@@ -46,7 +49,7 @@ def take_in(con: Any, project: Project, day: date, file: LandedFile, secret: byt
             nothing = Judged(no_answers(), QUARANTINE.empty(), no_answers()["annotation_id"])
             unread = _unread(file, read.rule, [0], [words])
             return Taken(file, read, 1, unread, item_schema().empty_table(), nothing)
-        load_lookups(con, project, file.source, secret)
+        met = load_lookups(con, project, file.source, persons)
         judged = judge(con, project, day, file)
     broken, predictions = read.reading.broken, read.reading.predictions
     return Taken(
@@ -57,6 +60,7 @@ def take_in(con: Any, project: Project, day: date, file: LandedFile, secret: byt
         read.items,
         judged,
         predictions,
+        met,
     )
 
 

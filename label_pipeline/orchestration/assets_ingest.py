@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 
 import dagster as dg
@@ -12,6 +12,7 @@ from label_pipeline.contracts.tables import (
     ITEMS,
     LANDED_PREDICTIONS,
     LANDINGS,
+    LOGINS,
     QUARANTINE,
 )
 from label_pipeline.ingest import Ingested, ingest_day
@@ -20,6 +21,7 @@ from label_pipeline.landing import project_files
 from label_pipeline.orchestration import assets_pull
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
+from label_pipeline.privacy.identity_map import remember
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
@@ -30,6 +32,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
             Output("annotation_events", ANNOTATION_EVENTS),
             Output("items", ITEMS),
             Output("quarantine", QUARANTINE),
+            Output("logins", LOGINS),
             Output("landings", LANDINGS),
             Output("landed_predictions", LANDED_PREDICTIONS),
         ],
@@ -61,8 +64,11 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
 
 def _ingest(desk: Desk, day: date) -> Made:
     desk.require_days_before(day)
+    desk.require_same_people(day - timedelta(days=1))
     files = project_files(desk.folder, desk.project, day)
-    found = ingest_day(desk.project, day, files, desk.known_before(day), desk.secret)
+    found = ingest_day(desk.project, day, files, desk.known_before(day), desk.persons)
+    # First: no pseudonym stands in the lake that the map does not know.
+    remember(desk.project.project, day, desk.persons.key, found.met)
     counts = {n: float(sum(found.landings[n].to_pylist())) for n in ("landed", "accepted", "quarantined", "duplicates")}
     return Made(
         rows={
@@ -71,6 +77,7 @@ def _ingest(desk: Desk, day: date) -> Made:
             "quarantine": found.quarantine,
             "landings": found.landings,
             "landed_predictions": found.predictions,
+            "logins": found.logins,
         },
         figures={"files": float(len(files)), **counts},
         plot=partial(_plot, found),

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.clock import days
 from label_pipeline.contracts.rules import broken_contract
-from label_pipeline.contracts.tables import ANNOTATION_EVENTS, GOLD_SET, ITEMS, LANDINGS, Table
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, GOLD_SET, ITEMS, LANDINGS, LOGINS, Table
 from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.gold.life import in_force
@@ -19,9 +20,11 @@ from label_pipeline.ingest.flood import flooded_days
 from label_pipeline.ingest.known import Known
 from label_pipeline.lake import Lake
 from label_pipeline.landing import sent_files
+from label_pipeline.privacy.persons import Persons
 from label_pipeline.privacy.pseudonyms import key
+from label_pipeline.privacy.same_people import require_same_people
 from label_pipeline.project import Project
-from label_pipeline.project_files import roster, scrubber
+from label_pipeline.project_files import persons, roster, scrubber
 from label_pipeline.state import (
     TEST_QUESTIONS,
     TRUSTED_ANSWERS,
@@ -55,8 +58,13 @@ class Desk:
 
     @cached_property
     def secret(self) -> bytes:
-        """The pseudonym key."""
-        return key()
+        """The pseudonym key; a new one only where no lake was made with another."""
+        return key(make=not any(self.folder.lake.glob(f"{LOGINS.name}/*/day=*")))
+
+    @cached_property
+    def persons(self) -> Persons:
+        """Who is who."""
+        return persons(self.folder, self.project, self.secret)
 
     @cached_property
     def people(self) -> pd.DataFrame:
@@ -65,6 +73,7 @@ class Desk:
 
     def events(self, day: date) -> pa.Table:
         """The newest version of every answer as of `day`."""
+        self.require_same_people(day)
         return self._once("events", (ANNOTATION_EVENTS,), day, lambda: current_events(self.lake, day, self.people))
 
     def annotations(self, day: date) -> pa.Table:
@@ -164,6 +173,18 @@ class Desk:
             sent_files(self.folder, self.project.project, day),
             scrubber(self.folder, self.project),
         )
+
+    def require_same_people(self, day: date) -> None:
+        """Refuse a lake up to `day` whose pseudonyms are not those that key and roster give now.
+
+        Raises:
+            UserError: says what to run or to put back.
+        """
+        self._same.update(require_same_people(self.lake, self.project, self.persons, day, checked=self._same))
+
+    @cached_property
+    def _same(self) -> set[Path]:
+        return set()
 
     def require_days_before(self, day: date) -> None:
         """Refuse to compute `day` while an earlier day is missing or flooded: its state would be wrong without a word.

@@ -49,6 +49,10 @@ class Persons:
         """The pseudonym under which a login's answers stand."""
         return self.met(source, identity).annotator_id
 
+    def named_pseudonyms(self) -> dict[str, str]:
+        """The person's pseudonym of each login of the roster that is one of a person's."""
+        return {m.login: m.annotator_id for m in (self.met(*login) for login in self.named)}
+
     @property
     def key(self) -> str:
         """Which key it is, in 8 hexadecimal digits that tell keys apart and nothing of them."""

@@ -18,16 +18,25 @@ from label_pipeline.errors import UserError
 SHORTEST_KEY = 16
 
 
-def key() -> bytes:
-    """The pseudonym key: `LABEL_PIPELINE_KEY`, else the file `LABEL_PIPELINE_KEY_FILE`, made on first use.
+def key(*, make: bool = True) -> bytes:
+    """The pseudonym key: `LABEL_PIPELINE_KEY`, else the file `LABEL_PIPELINE_KEY_FILE`; on first use it is made.
+
+    `make` says whether it may be: where something was made with a key, a new one is the wrong one.
 
     Raises:
-        UserError: the key is too short, or others may read its file.
+        UserError: the key is missing or too short, or others may read its file.
     """
     given = os.environ.get("LABEL_PIPELINE_KEY")
     if given:
         return _long_enough(given.encode(), "LABEL_PIPELINE_KEY")
     path = key_file()
+    if not path.exists() and not make:
+        raise UserError(
+            "the pseudonym key is not there, and the lake was made with one",
+            where=str(path),
+            rule="one pseudonym key",
+            do="Put it back from its copy. docs/privacy.md says what to do where it is lost.",
+        )
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -44,6 +53,11 @@ def key() -> bytes:
 def key_file() -> Path:
     """Where the key is kept where the environment does not hold it itself."""
     return Path(os.environ.get("LABEL_PIPELINE_KEY_FILE") or Path.home() / ".config/label-pipeline/pseudonym.key")
+
+
+def key_place() -> str:
+    """Where the key comes from, as people are told."""
+    return "LABEL_PIPELINE_KEY" if os.environ.get("LABEL_PIPELINE_KEY") else str(key_file())
 
 
 def _long_enough(value: bytes, where: str) -> bytes:

@@ -16,7 +16,7 @@ from label_pipeline.batches.sent import record_sent, sent_path, sent_rows
 from label_pipeline.errors import UserError
 from label_pipeline.ingest import Ingested, Known, ingest_day
 from label_pipeline.landing import sent_files
-from label_pipeline_tests.ingest.house import D1, D2, SECRET, House, check, person
+from label_pipeline_tests.ingest.house import D1, D2, WHO, House, check, person
 
 SOURCE = "  s: {format: csv, batch: lot}"
 ROSTER = "people: {roster: people.csv}"
@@ -35,9 +35,7 @@ def house(root: Path, more: str = "", classes: str = "[a, b]") -> House:
 
 def night(made: House, answers: str, day: date = D1, **known: Any) -> Ingested:
     made.put("s/answers.csv", "item_id,annotator_id,label,lot\n" + answers, day)
-    found = ingest_day(
-        made.project, day, made.files(day), Known(sent=sent_files(made.folder, "p", day), **known), SECRET
-    )
+    found = ingest_day(made.project, day, made.files(day), Known(sent=sent_files(made.folder, "p", day), **known), WHO)
     check(found)
     return found
 

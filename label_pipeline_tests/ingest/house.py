@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from label_pipeline.contracts.rules import broken_contract
-from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PREDICTIONS, LANDINGS, QUARANTINE
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PREDICTIONS, LANDINGS, LOGINS, QUARANTINE
 from label_pipeline.folders import DataFolder
 from label_pipeline.ingest import Ingested, Known, ingest_day
 from label_pipeline.lake import Lake
 from label_pipeline.landing import LandedFile, landed_files
-from label_pipeline.privacy.pseudonyms import pseudonyms
+from label_pipeline.privacy.persons import Persons
 from label_pipeline.project import Project, parse_project
 
-SECRET = b"s" * 32
+WHO = Persons(b"s" * 32)
 D1, D2, D3, D4, D5 = (date(2026, 10, k) for k in range(5, 10))
 Content = str | bytes | Sequence[Mapping[str, Any]]
 
@@ -50,7 +50,7 @@ class House:
         """A night's tables, checked for what must hold on every night, and not written."""
         eve = day - timedelta(days=1)
         known = Known(self.lake.files(ANNOTATION_EVENTS, eve), self.lake.files(ITEMS, eve))
-        found = ingest_day(self.project, day, self.files(day) if files is None else files, known, SECRET)
+        found = ingest_day(self.project, day, self.files(day) if files is None else files, known, WHO)
         check(found)
         return found
 
@@ -69,6 +69,7 @@ def tables(found: Ingested) -> dict[Any, Any]:
         QUARANTINE: found.quarantine,
         LANDINGS: found.landings,
         LANDED_PREDICTIONS: found.predictions,
+        LOGINS: found.logins,
     }
 
 
@@ -110,4 +111,4 @@ def reasons(found: Ingested) -> list[tuple[Any, ...]]:
 
 
 def person(identity: str, source: str = "s") -> str:
-    return pseudonyms([(source, identity)], SECRET)[source, identity]
+    return WHO.annotator(source, identity)

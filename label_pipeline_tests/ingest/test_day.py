@@ -115,7 +115,7 @@ def test_an_accepted_answer_by_hand(tmp_path: Path) -> None:
         ("b", "rejected", 7.0, "g1"),
         (None, "skipped", None, "g2"),
     ]
-    assert len(events["3"]["annotation_id"]) == 24
+    assert len(events["3"]["annotation_id"]) == 32
 
 
 def test_durations_from_two_times(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_an_empty_night(tmp_path: Path) -> None:
     """Loss: a day on which nothing landed is a day."""
     house = House(tmp_path, MAPPED)
     night = house.ingest()
-    assert [len(table) for table in tables(night).values()] == [0] * 5
+    assert [len(table) for table in tables(night).values()] == [0] * 6
     keeps_contracts(night, house.project)
 
 

@@ -17,7 +17,7 @@ from label_pipeline.lake import Lake
 from label_pipeline.landing import landed_days, landed_files
 from label_pipeline.project import load_project
 from label_pipeline.simulate import sample_files
-from label_pipeline_tests.ingest.house import House, account, check, keeps_contracts, rows
+from label_pipeline_tests.ingest.house import WHO, House, account, check, keeps_contracts, rows
 
 STANCE = """  mturk:
     format: mturk_csv
@@ -96,7 +96,7 @@ def test_the_sample_projects_nights_are_what_was_planted(tmp_path: Path) -> None
     for day in days:
         eve = day - timedelta(days=1)
         known = Known(lake.files(ANNOTATION_EVENTS, eve), lake.files(ITEMS, eve))
-        night = ingest_day(project, day, landed_files(folder, "sample", day), known, b"s" * 32)
+        night = ingest_day(project, day, landed_files(folder, "sample", day), known, WHO)
         check(night)
         lake.write(ANNOTATION_EVENTS, day, night.events)
         lake.write(ITEMS, day, night.items)

@@ -7,7 +7,7 @@ from pathlib import Path
 from label_pipeline.ingest import Known, ingest_day
 from label_pipeline.landing import project_files
 from label_pipeline.project import parse_project
-from label_pipeline_tests.ingest.house import D1, D2, SECRET, House, check, person, reasons, rows
+from label_pipeline_tests.ingest.house import D1, D2, WHO, House, check, person, reasons, rows
 
 TWO = "  tool: {format: jsonl}\n  vendor: {format: csv}\n"
 HEAD = "item_id,annotator_id,label\n"
@@ -42,7 +42,7 @@ def test_people_who_are_not_in_the_roster(tmp_path: Path) -> None:
     house = House(tmp_path, "  s: {format: csv}\n", more="people: {roster: people.csv, unknown: quarantine}")
     house.put("s/x.csv", HEAD + "1,known,a\n2, known ,b\n3,stranger,a\n4,,a\n")
     known = Known(annotators=(person("known"), person("known", "other source")))
-    night = ingest_day(house.project, D1, house.files(), known, SECRET)
+    night = ingest_day(house.project, D1, house.files(), known, WHO)
     check(night)
     assert rows(night.events, "item_id", "annotator_id") == [("1", person("known")), ("2", person("known"))]
     assert reasons(night) == [("s/x.csv", 3, "annotator_unknown"), ("s/x.csv", 4, "annotator_missing")]
@@ -59,7 +59,7 @@ def test_several_questions_of_one_form(tmp_path: Path) -> None:
     tone = parse_project(text + "sources: {s: {format: csv, label: tone}}", "f")
     files = project_files(owner.folder, tone, D1)
     assert [file.name for file in files] == ["s/x.csv"]
-    night = ingest_day(tone, D1, files, Known(), SECRET)
+    night = ingest_day(tone, D1, files, Known(), WHO)
     check(night)
     assert rows(night.events, "item_id", "label", "annotator_id") == [("1", "loud", person("w"))]
     assert reasons(night) == [("s/x.csv", 2, "label_missing")]

@@ -11,7 +11,7 @@ from label_pipeline.errors import UserError
 from label_pipeline.ingest.day import ingest_day
 from label_pipeline.ingest.known import Known
 from label_pipeline.project_files import scrubber
-from label_pipeline_tests.ingest.house import D1, SECRET, House
+from label_pipeline_tests.ingest.house import D1, WHO, House
 
 SCRUB = "items: {fields: [text, note]}\nprivacy: {scrub: {fields: [text], kinds: [email], names: names.txt}}"
 ROW = {
@@ -36,7 +36,7 @@ def _house(root: Path, names: str | bytes | None) -> House:
 def test_identifiers_are_gone_before_the_lake(tmp_path: Path) -> None:
     """Loss: an e-mail address in a review is published with the training set for everybody to read."""
     house = _house(tmp_path, "Ada\n\n")
-    found = ingest_day(house.project, D1, house.files(), Known(scrub=scrubber(house.folder, house.project)), SECRET)
+    found = ingest_day(house.project, D1, house.files(), Known(scrub=scrubber(house.folder, house.project)), WHO)
     payloads = [json.loads(text) for text in found.items["payload"].to_pylist()]
     assert payloads == [
         {"text": "[name] wrote [email], 4111 1111 1111 1111", "note": "Ada"},

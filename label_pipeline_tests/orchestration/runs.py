@@ -41,7 +41,7 @@ kpis:
   annotations_per_day: {at_least: 25, otherwise: warn}
 publish: {splits: {train: 0.6, validation: 0.4}}
 """
-INTAKE = ("annotation_events", "items", "quarantine", "landings", "landed_predictions")
+INTAKE = ("annotation_events", "items", "quarantine", "landings", "landed_predictions", "logins")
 
 
 def pets(root: Path, *, days: int = 3, project: str = PETS, seeds: str = SEEDS) -> DataFolder:

@@ -232,7 +232,7 @@ def test_a_real_night_leaves_the_sensor_at_rest(house: DataFolder, at: At) -> No
     put(house, D1, "broken.csv", "item_id\n")
     put(house, D1, ".hidden.csv", "x")
     assert run(
-        house, D1, D3, only=["annotation_events", "items", "quarantine", "landings", "landed_predictions"]
+        house, D1, D3, only=["annotation_events", "items", "quarantine", "landings", "landed_predictions", "logins"]
     ).success
     at("2026-10-08T12:00+02:00")
     assert isinstance(look(house), dg.SkipReason)

@@ -31,7 +31,7 @@ sources:
     label: tone
     pull: {{url: "{url}", project: 83, attempts: 1{more}}}
 """
-INTAKE = ("pulled", "annotation_events", "items", "quarantine", "landings", "landed_predictions")
+INTAKE = ("pulled", "annotation_events", "items", "quarantine", "landings", "landed_predictions", "logins")
 At = Callable[[datetime], None]
 
 
