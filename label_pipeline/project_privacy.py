@@ -5,11 +5,20 @@ How identifiers are found is `privacy.scrub`'s.
 
 from __future__ import annotations
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from label_pipeline.errors import nearest
 from label_pipeline.privacy.scrub import PATTERNS
 from label_pipeline.project_base import Names, Part
+
+
+class Presidio(Part):
+    """Texts are shown to Microsoft Presidio too: see `privacy.presidio`."""
+
+    language: str = "en"
+    model: str | None = None
+    at_least: float = Field(0.5, ge=0, le=1)
+    entities: Names = ()
 
 
 class Scrub(Part):
@@ -18,6 +27,7 @@ class Scrub(Part):
     fields: Names
     kinds: Names = tuple(PATTERNS)
     names: str | None = None
+    presidio: Presidio | None = None
 
     @field_validator("kinds")
     @classmethod
