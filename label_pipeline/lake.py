@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP = 1 << 20  # rows
-FORMAT = 2
+FORMAT = 3
 """Raised when columns stay the same and mean something else: older code refuses what newer code wrote."""
 COLUMNS = "_columns.json"
 

@@ -172,7 +172,8 @@ def _restore(con: Any, project: Project) -> dict[int, str]:
     con.execute(
         """
         CREATE TEMP TABLE restored AS
-        SELECT place, md5(concat(met.event_id, chr(31), n.event_id)) AS event_id
+        SELECT place, substr(md5(concat(left(met.event_id, 16), chr(31), left(n.event_id, 16))), 1, 16)
+                   || right(met.event_id, 16) AS event_id
         FROM met JOIN newest n ON n.source = met.source AND n.annotation_id = met.annotation_id
         WHERE n.status = 'deleted' AND met.status <> 'deleted' AND NOT reused AND list_contains(?, n.source)
         """,
@@ -215,7 +216,7 @@ def _vanished(con: Any, project: Project, taken: Sequence[Taken]) -> pa.Table:
         )
         rows = con.sql(
             """
-            SELECT md5(concat(source, chr(31), annotation_id, chr(31), 'deleted', chr(31), event_id)) AS event_id,
+            SELECT substr(md5(concat('deleted', chr(31), left(event_id, 16))), 1, 16) || right(event_id, 16) AS event_id,
                    source, annotation_id, item_id, annotator_id, NULL AS label, 'deleted' AS status,
                    false AS is_gold_check, NULL AS started_at, annotated_at, NULL AS duration_s,
                    'none' AS duration_source, NULL AS guideline_version, NULL AS batch_id, $2 AS landed_file,

@@ -24,12 +24,11 @@ from label_pipeline.ingest.read import Read, read_file
 from label_pipeline.landing import LandedFile
 from label_pipeline.privacy.containers import Change, rewrite
 from label_pipeline.privacy.records import RULES, Erased, Record
+from label_pipeline.privacy.without import GONE, is_telling
 from label_pipeline.project import Project
 from label_pipeline.sources.text import strip
 from label_pipeline.sql import scratch
 
-GONE = "[erased]"
-"""What stands where a name stood in a text of somebody else's."""
 # The length of a suite or page in the file divides durations; a benchmark marks the others' answers.
 SAME = "annotation_id, item_id, annotator, label, status, started_at, annotated_at, batch_id"
 
@@ -96,13 +95,7 @@ class Redacted:
 
 def telling(words: Iterable[str]) -> frozenset[str]:
     """Those of some names that are nobody else's and no common word: they can be taken out wherever they stand."""
-    return frozenset(
-        word
-        for word in words
-        if "@" in word
-        or (len(word) >= 8 and any(map(str.isdigit, word)) and any(map(str.isalpha, word)))
-        or (len(word) >= 8 and re.fullmatch(r"\w+(?:[._-]\w+)+", word))
-    )
+    return frozenset(filter(is_telling, words))
 
 
 def spellings(word: str) -> set[str]:
