@@ -3,6 +3,9 @@
 One file of JSON lines a project. Acts of people (overrides, rollbacks, erasures) are decisions that nights read from
 here; what nights themselves conclude (gold changes, exclusions of annotators, publishing) is written here once. What
 an action means is its caller's. Nothing personal belongs in an entry: annotators are pseudonyms.
+
+An erasure blanks names in old entries and keeps their place in the chain: a blanked line holds the chain that it had,
+and the entry of the erasure holds the hash of what is left of it. Blanked by anybody else it is found like any change.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ import getpass
 import hashlib
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from label_pipeline.errors import UserError
 from label_pipeline.files import write_text
@@ -24,6 +28,8 @@ from label_pipeline.folders import DataFolder
 
 START = "0" * 64
 """What the first entry follows."""
+ERASE = "erase"
+"""The action of an erasure, whose `after` tells which lines it blanked: `line:hash`, with spaces between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,16 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An act in the log: `seq` from 1, `at` in UTC, `chain` the SHA-256 of the entry and of the chain before it."""
+    """An act in the log: `seq` from 1, `at` in UTC, `chain` the SHA-256 of the entry and of the chain before it.
+
+    Of a `blanked` one it is the chain of what it was before names were taken out of it.
+    """
 
     seq: int
     at: datetime
     act: Act
     chain: str
+    blanked: bool = False
 
     @classmethod
     def after(cls, previous: Entry | None, at: datetime, act: Act) -> Entry:
@@ -56,7 +66,12 @@ class Entry:
 
     def plain(self) -> dict[str, Any]:
         """The entry as its JSON line has it."""
-        return {"seq": self.seq, "at": self.at.isoformat()} | asdict(self.act) | {"chain": self.chain}
+        told = {"seq": self.seq, "at": self.at.isoformat()} | asdict(self.act) | {"chain": self.chain}
+        return told | ({"blanked": True} if self.blanked else {})
+
+    def line(self) -> str:
+        """The entry as it is written."""
+        return json.dumps(self.plain(), ensure_ascii=False) + "\n"
 
 
 def record(
@@ -86,9 +101,7 @@ def record_all(folder: DataFolder, project: str, acts: Iterable[Act], *, at: dat
         UserError: the log was changed since it was written; nothing is appended to it then.
     """
     path = folder.audit(project)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # goes with the process, however it ends
+    with _alone(path) as file:
         file.seek(0)
         content = _whole_lines(file.read())
         file.truncate(len(content))  # a kill in the middle of a line: nobody was told that it had been written
@@ -100,12 +113,70 @@ def record_all(folder: DataFolder, project: str, acts: Iterable[Act], *, at: dat
                 continue
             told.add(act)
             last = Entry.after(last, at, act)
-            lines.append(json.dumps(last.plain(), ensure_ascii=False) + "\n")
+            lines.append(last.line())
         if lines and last:
             file.write("".join(lines).encode())
             file.flush()
             os.fsync(file.fileno())
             write_text(_head(path), f"{last.seq} {last.chain}\n")
+
+
+def erase(
+    folder: DataFolder,
+    project: str,
+    change: Callable[[str], str],
+    *,
+    at: datetime,
+    actor: str,
+    subject: str,
+    reason: str,
+) -> int:
+    """Blank what `change` takes out of the texts of old entries, and record it; returns how many lines were blanked.
+
+    The new log takes the place of the old one at once. An erasure that the log has already, by its `subject`, is not
+    recorded again.
+
+    Raises:
+        UserError: the log was changed since it was written.
+    """
+    path = folder.audit(project)
+    with _alone(path) as file:
+        file.seek(0)
+        known = _parsed(_whole_lines(file.read()), path)
+        if any(entry.act.action == ERASE and entry.act.subject == subject for entry in known):
+            return 0
+        new = [_blanked(entry, change) for entry in known]
+        lines = [f"{n.seq}:{_content(n)}" for n, entry in zip(new, known, strict=True) if n is not entry]
+        act = Act(actor, ERASE, subject, change(reason), after=" ".join(lines))
+        last = Entry.after(known[-1] if known else None, at, act)
+        write_text(path, "".join(entry.line() for entry in [*new, last]))
+        write_text(_head(path), f"{last.seq} {last.chain}\n")
+    return len(lines)
+
+
+def _blanked(entry: Entry, change: Callable[[str], str]) -> Entry:
+    act = Act(**{name: change(text) for name, text in asdict(entry.act).items()})
+    # What an older erasure says that it blanked are hashes, and stay.
+    act = replace(act, after=entry.act.after) if entry.act.action == ERASE else act
+    return entry if act == entry.act else replace(entry, act=act, blanked=True)
+
+
+def _content(entry: Entry) -> str:
+    """What is left of a blanked entry, in 16 hexadecimal digits, as the entry of the erasure holds it."""
+    return hashlib.sha256(entry.line().encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[IO[bytes]]:
+    """The log, open to read and append, with nobody else writing it; goes with the process, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # While this one waited an erasure may have put another file in its place.
+            if path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+                yield file
+                return
 
 
 def entries(folder: DataFolder, project: str, action: str | None = None) -> list[Entry]:
@@ -143,7 +214,8 @@ def _parsed(content: bytes, path: Path) -> list[Entry]:
     for line, text in enumerate(content.splitlines(), start=1):
         try:
             told = json.loads(text)
-            last = Entry.after(last, datetime.fromisoformat(told["at"]), Act(**{name: told[name] for name in _ACT}))
+            read = Entry.after(last, datetime.fromisoformat(told["at"]), Act(**{name: told[name] for name in _ACT}))
+            last = replace(read, chain=str(told["chain"]), blanked=True) if told.get("blanked") else read
             whole = told == last.plain()
         except (ValueError, TypeError, KeyError):
             whole = False
@@ -153,6 +225,11 @@ def _parsed(content: bytes, path: Path) -> list[Entry]:
     head = _head(path).read_text(encoding="utf-8").split() if _head(path).is_file() else ["0", START]
     if head != ["0", START] and [e.chain for e in found[int(head[0]) - 1 : int(head[0])]] != head[1:]:
         raise _broken(path, len(found) + 1, f"entries up to {head[0]} were written, and are not there")
+    erasures = [entry.act.after.split() for entry in found if entry.act.action == ERASE]
+    blanked = dict(line.split(":") for lines in erasures for line in lines if ":" in line)  # the last one counts
+    for entry in found:
+        if entry.blanked and blanked.get(str(entry.seq)) != _content(entry):
+            raise _broken(path, entry.seq, "the entry was blanked, and not so by any erasure in the log")
     return found
 
 

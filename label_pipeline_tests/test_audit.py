@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from label_pipeline.audit import Act, entries, record, record_all
+from label_pipeline.audit import Act, entries, erase, record, record_all
 from label_pipeline.cli import BAD_INPUT, OK, STOPPED, main
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
@@ -134,3 +135,56 @@ def test_the_command(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     assert main([*call, "--verify"]) == STOPPED
     assert main(call) == BAD_INPUT
+
+
+def blank(folder: DataFolder, subject: str = "erasure 1") -> int:
+    def without(text: str) -> str:
+        return text.replace("a-12", "[erased]")
+
+    return erase(folder, "p", without, at=AT, actor="lena", subject=subject, reason="asked by the person")
+
+
+def test_an_erasure_blanks_names_and_the_chain_holds(folder: DataFolder) -> None:
+    """Loss: a name that stays in the log, or a log that counts as broken for ever after the first erasure."""
+    chains = [entry.chain for entry in entries(folder, "p")]
+    assert blank(folder) == 1
+    found = entries(folder, "p")
+    assert "a-12" not in folder.audit("p").read_text()
+    assert found[1].act.subject == "[erased]"
+    assert [entry.chain for entry in found[:3]] == chains  # comparable with a copy from before
+    assert (found[3].act.action, found[3].act.subject, found[3].act.after.count(":")) == ("erase", "erasure 1", 1)
+    assert blank(folder) == 0  # as a resumed erasure does it
+    assert len(entries(folder, "p")) == 4
+    record(folder, "p", at=AT, actor="lena", action="rollback", subject="LATEST", reason="a-13 and a-12")
+    assert blank(folder, "erasure 2") == 1
+    assert len(entries(folder, "p")) == 6
+
+
+@pytest.mark.parametrize("how", ["word", "blank", "unblank"])
+def test_what_only_an_erasure_may_do_is_found(folder: DataFolder, how: str) -> None:
+    """Loss: a tamperer who calls a changed line blanked, or changes what an erasure left of one."""
+    blank(folder)
+    path = folder.audit("p")
+    lines = path.read_text().splitlines(keepends=True)
+    if how == "word":
+        lines[1], line = lines[1].replace("3 of 14", "4 of 14"), 2
+    elif how == "unblank":
+        lines[1], line = lines[1].replace("[erased]", "a-12").replace(', "blanked": true', ""), 0
+    else:
+        told = json.loads(lines[0]) | {"actor": "mallory", "blanked": True}
+        lines[0], line = json.dumps(told, ensure_ascii=False) + "\n", 1
+    path.write_text("".join(lines))
+    if not line:  # what it was before, as a copy has it: the chain proves it
+        assert entries(folder, "p")[1].act.subject == "a-12"
+        return
+    with pytest.raises(UserError, match=rf"audit/p.jsonl:{line}: the entry was blanked, and not so by any erasure"):
+        entries(folder, "p")
+
+
+def test_a_writer_that_waited_for_an_erasure_loses_nothing(folder: DataFolder) -> None:
+    """Loss: an act written into the file that an erasure has just replaced."""
+    with folder.audit("p").open("a+b") as old:
+        blank(folder)
+        assert os.fstat(old.fileno()).st_ino != folder.audit("p").stat().st_ino
+    record(folder, "p", at=AT, actor="lena", action="rollback", subject="LATEST", reason="later")
+    assert [entry.act.reason for entry in entries(folder, "p")][-1] == "later"
