@@ -28,9 +28,14 @@ def parser() -> argparse.ArgumentParser:
         _guidelines,
         _status,
         _kpis,
+        _item,
+        _annotator,
+        _challenge,
         _quarantine,
         *PUBLISHING,
         _audit,
+        _processing,
+        _identify,
         _doctor,
         _ui,
         _simulate,
@@ -143,6 +148,37 @@ def _kpis(commands: Any, data: argparse.ArgumentParser) -> None:
     kpis.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
+def _item(commands: Any, data: argparse.ArgumentParser) -> None:
+    item = commands.add_parser(
+        "item", parents=[data], help="what an item's label was on a day, from which votes, by which method"
+    )
+    item.add_argument("project")
+    item.add_argument("item", help="its id")
+    item.add_argument("--day", metavar="D", help="as of this night (default: the newest)")
+    item.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _annotator(commands: Any, data: argparse.ArgumentParser) -> None:
+    annotator = commands.add_parser(
+        "annotator", parents=[data], help="one annotator's own figures, to be handed to the person"
+    )
+    annotator.add_argument("project")
+    annotator.add_argument("annotator", help="a pseudonym, or SOURCE:LOGIN as the source writes it")
+    annotator.add_argument("--day", metavar="D", help="as of this night (default: the newest)")
+    annotator.add_argument("--out", metavar="FILE", help="write it as a page (.html)")
+    annotator.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _challenge(commands: Any, data: argparse.ArgumentParser) -> None:
+    challenge = commands.add_parser(
+        "challenge", parents=[data], help="appeal against a gold item: an adjudicator decides it anew"
+    )
+    challenge.add_argument("project")
+    challenge.add_argument("item", help="its id")
+    challenge.add_argument("--day", metavar="D", help="from this night on (default: today's)")
+    _signed(challenge)
+
+
 def _quarantine(commands: Any, data: argparse.ArgumentParser) -> None:
     quarantine = commands.add_parser(
         "quarantine", parents=[data], help="which answers broke which rule; run them again once it is mended"
@@ -233,6 +269,24 @@ def _audit(commands: Any, data: argparse.ArgumentParser) -> None:
     audit.add_argument("--limit", type=int, default=20, metavar="N", help="newest entries shown (default: 20)")
     audit.add_argument("--verify", action="store_true", help="only check the chain; exit code 1 where it is broken")
     audit.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _processing(commands: Any, data: argparse.ArgumentParser) -> None:
+    processing = commands.add_parser(
+        "processing", parents=[data], help="record of processing and impact assessment, as far as the project file tells"
+    )
+    processing.add_argument("project")
+    processing.add_argument("--out", metavar="DIR", help="write both there (default: print them)")
+
+
+def _identify(commands: Any, data: argparse.ArgumentParser) -> None:
+    identify = commands.add_parser(
+        "identify", parents=[data], help="whom a pseudonym stands for: for the privacy role, and audited"
+    )
+    identify.add_argument("project")
+    identify.add_argument("pseudonym", help="like a-0123456789abcdef")
+    _signed(identify)
+    identify.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _doctor(commands: Any, data: argparse.ArgumentParser) -> None:

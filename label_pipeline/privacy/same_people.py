@@ -38,7 +38,8 @@ def require_same_people(
         return []
     named = persons.named_pseudonyms()
     with connect() as con:
-        con.register("named", pa.table({"login": list(named), "now": list(named.values())}, _named_schema()))
+        columns = pa.schema([("login", pa.string()), ("now", pa.string())])
+        con.register("named", pa.table({"login": list(named), "now": list(named.values())}, columns))
         con.execute(
             f"""
             CREATE TEMP TABLE logins AS SELECT login, annotator_id, key, min(day) AS first_day
@@ -47,14 +48,8 @@ def require_same_people(
             """
         )
         _require_key(con, project, persons)
-        _require_roster(con, project, until)
+        _require_roster(con, project, max([until, *lake.days(LOGINS)]))
     return files
-
-
-def _named_schema() -> Any:
-    import pyarrow as pa
-
-    return pa.schema([("login", pa.string()), ("now", pa.string())])
 
 
 def _require_key(con: Any, project: Project, persons: Persons) -> None:
@@ -71,7 +66,7 @@ def _require_key(con: Any, project: Project, persons: Persons) -> None:
         )
 
 
-def _require_roster(con: Any, project: Project, until: date) -> None:
+def _require_roster(con: Any, project: Project, last: date) -> None:
     stale = """FROM logins LEFT JOIN named USING (login) WHERE annotator_id <> coalesce(now, login)"""
     ((first, logins),) = con.execute(f"SELECT min(first_day), count(DISTINCT login) {stale}").fetchall()
     if first is None:
@@ -83,6 +78,6 @@ def _require_roster(con: Any, project: Project, until: date) -> None:
         f"{', '.join(who for (who,) in names)}",
         where=f"project {name}",
         rule="people.roster: person",
-        do=f"Run: label-pipeline nightly --project {name} --from {first} --to {until}. "
+        do=f"Run: label-pipeline nightly --project {name} --from {first} --to {last}. "
         "It takes their answers in again, each person's under one pseudonym.",
     )
