@@ -273,7 +273,7 @@ def _audit(commands: Any, data: argparse.ArgumentParser) -> None:
 
 def _processing(commands: Any, data: argparse.ArgumentParser) -> None:
     processing = commands.add_parser(
-        "processing", parents=[data], help="record of processing and impact assessment, as far as the project file tells"
+        "processing", parents=[data], help="record of processing and impact assessment, prefilled from the project file"
     )
     processing.add_argument("project")
     processing.add_argument("--out", metavar="DIR", help="write both there (default: print them)")

@@ -18,7 +18,7 @@ from label_pipeline.gold.life import waits
 
 NIGHT = "nightly"
 OPENED, CLOSED, DOUBTED, ADJUDICATED = "gold opened", "gold closed", "gold doubted", "adjudicated"
-PROMOTED = "gold promoted"
+PROMOTED, APPEALED = "gold promoted", "gold appealed"
 LOST, REGAINED = "votes lose weight", "votes count again"
 _ROLE = re.compile(r"\((check|evaluation), \w+\)$")
 
@@ -42,6 +42,21 @@ def promoted_before(entries: Iterable[Entry], moment: datetime) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=["item_id", "label", "evidence"], dtype=object)
     return frame.drop_duplicates("item_id", keep="first", ignore_index=True)
+
+
+def appeals(entries: Iterable[Entry], frame: pd.DataFrame, day: date) -> dict[str, str]:
+    """What people appealed against by `day`, by item, in words: truths of `frame` (gold_set) that nobody decided since.
+
+    An appeal is an act whose subject is the item and whose `after` is the day from which it counts.
+    """
+    since = frame[frame["valid_to"].isna()].set_index("item_id")["valid_from"]
+    found = {}
+    for entry in entries:
+        if entry.act.action == APPEALED:
+            item, asked = entry.act.subject.removeprefix("item "), date.fromisoformat(entry.act.after)
+            if asked <= day and item in since.index and pd.Timestamp(since[item]).date() <= asked:
+                found[item] = f"appeal of {asked}: {entry.act.reason}"
+    return found
 
 
 def promotion_acts(promotions: pd.DataFrame) -> list[Act]:

@@ -33,7 +33,15 @@ from label_pipeline.gold.life import gold_set, in_force
 from label_pipeline.gold.plan import gold_plan, plan_table, plan_words
 from label_pipeline.gold.promote import Beyond, promotions
 from label_pipeline.gold.recheck import Change, Doubts, doubted, gold_asks
-from label_pipeline.gold.told import PROMOTED, gold_acts, promoted_before, promotion_acts, roles_told, standing_acts
+from label_pipeline.gold.told import (
+    PROMOTED,
+    appeals,
+    gold_acts,
+    promoted_before,
+    promotion_acts,
+    roles_told,
+    standing_acts,
+)
 from label_pipeline.orchestration.assets_publish import last_day_asset
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.held import drawn_items, held_items
@@ -119,6 +127,7 @@ def _gold(desk: Desk, day: date) -> Made:
         good=project.people.gold_checks.at_least if project.people.gold_checks else 0.7,
         right=right,
     )
+    challenged |= appeals(log, update.frame, day)
     frame = doubted(update.frame, challenged, day, doubts_of(project))
     asks = gold_asks(update, frame, drawn, day)
     acts = gold_acts(frame, decisions, day)
