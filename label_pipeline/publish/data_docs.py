@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import date
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -39,7 +40,6 @@ _DEAD_LINK = re.compile(r'<a href="\.\./[^"]*"[^>]*>(.*?)</a>', re.DOTALL)  # to
 def pages(verdict: Verdict, *, project: str, day: date) -> dict[str, str]:
     """HTML by file name: one page a table of the verdict's validations, and an index of its gates."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view.view import DefaultJinjaPageView
 
     made = {}
     for table, result in verdict.validations.items():
@@ -49,9 +49,17 @@ def pages(verdict: Verdict, *, project: str, day: date) -> dict[str, str]:
         for one in kept.results:
             one.result = _showable(one.result)
         document = ValidationResultsPageRenderer(run_info_at_end=True).render(kept)
-        view: Any = DefaultJinjaPageView()  # its methods have no types
-        made[f"{table}.html"] = _alone(view.render(document))
+        made[f"{table}.html"] = _alone(_view().render(document))
     return {INDEX: _index(verdict, project, day), **made}
+
+
+@cache
+def _view() -> Any:
+    """The view of all pages: one would compile the templates anew for each."""
+    from great_expectations.render.view.view import DefaultJinjaPageView
+
+    view: Any = DefaultJinjaPageView  # it has no types
+    return view()
 
 
 def _showable(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -45,14 +45,16 @@ def bar(labels: Sequence[str], values: Sequence[float | None], title: str) -> by
     names = [_short(label) for label in labels[:_MOST_BARS]]
     heights = [np.nan if value is None else value for value in values[:_MOST_BARS]]
     left = len(labels) - len(names)
+    crowded = sum(map(len, names)) > 44
 
     def draw(axes: Any) -> None:
         axes.bar(range(len(names)), heights, color=_BLUE, width=0.8)
-        crowded = sum(map(len, names)) > 44
         axes.set_xticks(range(len(names)), names, rotation=45 if crowded else 0, ha="right" if crowded else "center")
         axes.set_xlim(-0.6, max(len(names), 1) - 0.4)
 
-    return _png(title + (f" (first {len(names)} of {len(labels)})" if left else ""), draw)
+    return _png(
+        title + (f" (first {len(names)} of {len(labels)})" if left else ""), draw, below=0.3 if crowded else 0.12
+    )
 
 
 def histogram(values: npt.ArrayLike, title: str) -> bytes:
@@ -78,35 +80,43 @@ def line(days: Sequence[date], series: Mapping[str, Sequence[float | None]], tit
             known = [np.nan if value is None else value for value in values]
             axes.plot(days, known, color=colour, linewidth=1.6, marker="o", markersize=3, label=_short(name))
         if days:
+            if len(days) == 1:  # alone, a day would stand amid years
+                axes.set_xlim(days[0] - timedelta(days=2), days[0] + timedelta(days=2))
             locator = tools.AutoDateLocator(maxticks=7)
             axes.xaxis.set_major_locator(locator)
             axes.xaxis.set_major_formatter(tools.ConciseDateFormatter(locator))
         if len(series) > 1:
             axes.legend(fontsize=7, frameon=False, ncols=3)
 
-    return _png(title, draw)
+    return _png(title, draw, below=0.19)
 
 
 def heat(matrix: npt.ArrayLike, labels: Sequence[str], title: str) -> bytes:
     """A PNG of a square matrix of shares, rows and columns named by `labels`, darker for more."""
     shares = np.asarray(matrix, dtype=np.float64)
     names = [_short(label) for label in labels]
+    crowded = sum(map(len, names)) > 40
 
     def draw(axes: Any) -> None:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=max(float(np.nanmax(shares, initial=0.0)), 1e-9), aspect="auto")
         axes.grid(visible=False)
         if len(names) <= _MOST_BARS:
-            axes.set_xticks(range(len(names)), names, rotation=45 if sum(map(len, names)) > 40 else 0)
+            axes.set_xticks(
+                range(len(names)), names, rotation=45 if crowded else 0, ha="right" if crowded else "center"
+            )
             axes.set_yticks(range(len(names)), names)
         else:
             axes.set_xticks([])
             axes.set_yticks([])
 
-    return _png(title, draw)
+    return _png(title, draw, beside=0.18, below=0.3 if crowded else 0.12)
 
 
-def _png(title: str, draw: Callable[[Any], None]) -> bytes:
-    """A figure with `draw` on its axes, as PNG bytes of few colours and no metadata."""
+def _png(title: str, draw: Callable[[Any], None], *, beside: float = 0.1, below: float = 0.12) -> bytes:
+    """A figure with `draw` on its axes, as PNG bytes of few colours and no metadata.
+
+    Its axes leave shares of the width and height for the names at the axes: matplotlib's own layout draws all twice.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -114,9 +124,9 @@ def _png(title: str, draw: Callable[[Any], None]) -> bytes:
 
     with rc_context(_STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a sign the font lacks is drawn as a box
-        figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI, layout="constrained")
+        figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI)
         canvas: Any = FigureCanvasAgg(figure)
-        axes = figure.subplots()
+        axes = figure.add_axes((beside, below, 0.98 - beside, 0.88 - below))
         axes.set_title(title, loc="left")
         draw(axes)
         canvas.draw()
