@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         _audit,
         _processing,
         _identify,
+        _erase,
         _doctor,
         _ui,
         _simulate,
@@ -166,6 +167,9 @@ def _annotator(commands: Any, data: argparse.ArgumentParser) -> None:
     annotator.add_argument("annotator", help="a pseudonym, or SOURCE:LOGIN as the source writes it")
     annotator.add_argument("--day", metavar="D", help="as of this night (default: the newest)")
     annotator.add_argument("--out", metavar="FILE", help="write it as a page (.html)")
+    annotator.add_argument(
+        "--checks", action="store_true", help="list the gold checks answered otherwise: the person then knows them"
+    )
     annotator.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -287,6 +291,18 @@ def _identify(commands: Any, data: argparse.ArgumentParser) -> None:
     identify.add_argument("pseudonym", help="like a-0123456789abcdef")
     _signed(identify)
     identify.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _erase(commands: Any, data: argparse.ArgumentParser) -> None:
+    erase = commands.add_parser("erase", parents=[data], help="remove a person or an item from everything that is held")
+    erase.add_argument("project", nargs="?", help="one project, with those that read the same landing (default: all)")
+    what = erase.add_mutually_exclusive_group()
+    what.add_argument("--annotator", metavar="X", help="a login, a person of the roster, or a pseudonym")
+    what.add_argument("--item", metavar="Y", help="an item's id")
+    what.add_argument("--resume", action="store_true", help="go on with an erasure that was broken off")
+    erase.add_argument("--reason", metavar="R", help="why, without names; kept in the audit log")
+    erase.add_argument("--by", metavar="WHO", help="who decided (default: this account)")
+    erase.add_argument("--dry-run", action="store_true", help="only say what is held")
 
 
 def _doctor(commands: Any, data: argparse.ArgumentParser) -> None:
