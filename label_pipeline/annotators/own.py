@@ -31,7 +31,7 @@ Holds = Callable[["pd.Series[Any]", str], npt.NDArray[np.bool_]]
 
 @dataclass(frozen=True, slots=True)
 class Quartiles:
-    """A quarter, a half and three quarters of `people` others lie below these; with `of_group` they are of one group."""
+    """A quarter, a half and three quarters of `people` others lie below these, all of one group if `of_group`."""
 
     low: float
     half: float
