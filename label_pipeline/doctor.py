@@ -124,7 +124,7 @@ def _folder(folder: DataFolder) -> Iterator[Finding]:
         yield Finding("ok", "data folder", str(root))
     yield _disk(folder)
     yield from _temporary()
-    left = [p for place in (folder.lake, root / "marts", root / "published") for p in place.rglob(f"{TEMPORARY}*")]
+    left = [p for place in (folder.lake, root / "marts", folder.roles, root / "published") for p in place.rglob(f"{TEMPORARY}*")]
     if left:
         words = f"{len(left)} files that a killed run left half written, or that one writes now"
         yield Finding("warn", "leftovers", words, "The next nightly run removes them.")

@@ -30,14 +30,17 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, and flush each new name: a file on disk in a folder that is not is lost."""
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder and those above it, and flush each new name: a file on disk in a folder that is not is lost.
+
+    `mode` is that of what is made, less what the account's umask takes away.
+    """
     missing = []
     while not path.exists():
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode, exist_ok=True)
         _sync(folder.parent)
 
 
@@ -47,8 +50,11 @@ def _beside(path: Path) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success flush it and rename it over `path`, on error remove it."""
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success flush it and rename it over `path`, on error remove it.
+
+    What is there then has `mode`, whatever the account's umask.
+    """
     make_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=_beside(path), suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -56,7 +62,7 @@ def replacing(path: Path) -> Iterator[Path]:
     beside.unlink()  # DuckDB refuses to open an empty file as a database
     try:
         yield beside
-        beside.chmod(0o644)
+        beside.chmod(mode)
         _sync(beside)
         os.replace(beside, path)
         _sync(path.parent)

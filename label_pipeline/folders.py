@@ -49,9 +49,26 @@ class DataFolder:
         """The DuckDB file a person opens."""
         return self.root / "marts" / f"{project}.duckdb"
 
+    @property
+    def roles(self) -> Path:
+        """What each role may read, in a folder of its own."""
+        return self.root / "roles"
+
+    def role_mart(self, role: str, project: str) -> Path:
+        """The DuckDB file of a role."""
+        return self.roles / role / project / f"{project}.duckdb"
+
     def audit(self, project: str) -> Path:
         """Who did what and why: append-only, never rebuilt."""
         return self.root / "audit" / f"{project}.jsonl"
+
+    def erasures(self, project: str) -> Path:
+        """Who and what was erased: tombstones, certificates and, while one is under way, its journal."""
+        return self.root / "erasures" / project
+
+    def tombstones(self, project: str) -> Path:
+        """By which intake knows who and what was erased: never rebuilt."""
+        return self.erasures(project) / "tombstones.json"
 
     def alerts(self, project: str) -> Path:
         """What people have been told already."""

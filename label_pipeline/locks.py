@@ -23,6 +23,7 @@ from label_pipeline.clock import now
 from label_pipeline.errors import UserError
 from label_pipeline.files import make_folder, sweep, sweep_beside
 from label_pipeline.folders import DataFolder
+from label_pipeline.privacy.journal import require_none
 
 LANDING_AGE = 86_400.0  # seconds; `land` and `pull` may be writing there, without this lock
 
@@ -45,11 +46,14 @@ class HeldError(UserError):
 
 
 @contextmanager
-def alone(folder: DataFolder, project: str, what: str) -> Iterator[list[Path]]:
+def alone(folder: DataFolder, project: str, what: str, *, unfinished: bool = False) -> Iterator[list[Path]]:
     """Be the only writer of a project while the body runs; yields the leftovers of killed ones that were removed.
+
+    `unfinished` is for who goes on with an erasure or a rotation that was broken off: nobody else may write over it.
 
     Raises:
         HeldError: another process is; says which, where, and since when.
+        UserError: something was broken off; says how to go on with it.
     """
     path = folder.lock(project)
     make_folder(path.parent)
@@ -65,6 +69,8 @@ def alone(folder: DataFolder, project: str, what: str) -> Iterator[list[Path]]:
             ) from None
         _write(handle, Holder(what, os.getpid(), socket.gethostname(), f"{now().astimezone():%Y-%m-%d %H:%M:%S}"))
         try:
+            if not unfinished:
+                require_none(folder, project)
             yield sweep_project(folder, project)
         finally:
             os.ftruncate(handle, 0)  # nobody's any more
@@ -102,6 +108,8 @@ def sweep_project(folder: DataFolder, project: str) -> list[Path]:
         )
         for path in sweep(place)
     ]
+    left += [path for place in folder.roles.glob(f"*/{project}") for path in sweep(place)]
+    left += sweep(folder.erasures(project))
     for path in (folder.mart(project), folder.alerts(project), folder.report_index(), folder.audit(project)):
         left += sweep_beside(path)
     left += sweep(folder.landing(project), older=LANDING_AGE)

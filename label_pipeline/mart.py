@@ -6,9 +6,10 @@ lake's shapes; `kpis` and `gates` hold every day. What is asked of them every da
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from label_pipeline.contracts.tables import (
@@ -72,10 +73,16 @@ def build_mart(
     *,
     newest: Sequence[Table] = NEWEST,
     every_day: Sequence[Table] = EVERY_DAY,
+    shown: Callable[[Table], Table] = lambda table: table,
+    more: Mapping[Table, Mapping[str, Any]] = MappingProxyType({}),
+    mode: int = 0o644,
 ) -> dict[str, int]:
-    """Build the mart as of `day` and put it in place; returns the rows of each table."""
+    """Build the mart as of `day` and put it in place; returns the rows of each table.
+
+    `shown` says which columns of a table are in it; `more` are tables that are not the lake's, by their columns.
+    """
     rows: dict[str, int] = {}
-    with replacing(path) as beside, connect() as con:
+    with replacing(path, mode) as beside, connect() as con:
         # 1.4's storage format: DuckDB 1.4 and newer can all read the file.
         con.execute(f"ATTACH {literal(str(beside))} AS mart (STORAGE_VERSION 'v1.4.0')")
         try:
@@ -85,12 +92,15 @@ def build_mart(
                 if not files:  # the day was computed before there was such a table
                     source = identifier(f"no {table.name}")
                     con.register(f"no {table.name}", table.empty())
-                rows[table.name] = _create(con, table, f"DATE {literal(str(day))}", source)
+                rows[table.name] = _create(con, shown(table), f"DATE {literal(str(day))}", source)
             for table in every_day:
                 source = (
                     f"read_parquet({file_list(lake.files(table, day))}, hive_partitioning = true, union_by_name = true)"
                 )
-                rows[table.name] = _create(con, table, "day::DATE", source)
+                rows[table.name] = _create(con, shown(table), "day::DATE", source)
+            for table, columns in more.items():
+                con.register(f"more {table.name}", table.conform(dict(columns)))
+                rows[table.name] = _create(con, table, "", identifier(f"more {table.name}"))
             _create_views(con, set(rows))
         finally:
             con.execute("DETACH mart")  # the process's one database would keep it, and refuse the next of this name
@@ -112,9 +122,9 @@ def _create_views(con: Any, tables: set[str]) -> None:
 def _create(con: Any, table: Table, day: str, source: str) -> int:
     """One table of the mart, in key order, its meaning and its columns' kept as comments; returns its rows."""
     name = f"mart.{identifier(table.name)}"
-    columns = ", ".join(identifier(c) for c in table.names)
-    order = ", ".join(["day", *(identifier(k) for k in table.key)])
-    con.execute(f"CREATE TABLE {name} AS SELECT {day} AS day, {columns} FROM {source} ORDER BY {order}")
+    columns = ", ".join([f"{day} AS day"] * bool(day) + [identifier(c) for c in table.names])
+    order = ", ".join(["day"] * bool(day) + [identifier(k) for k in table.key])
+    con.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM {source} ORDER BY {order}")
     con.execute(f"COMMENT ON TABLE {name} IS {literal(table.meaning)}")
     for column in table.columns:
         con.execute(f"COMMENT ON COLUMN {name}.{identifier(column.name)} IS {literal(column.meaning)}")

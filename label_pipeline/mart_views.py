@@ -13,6 +13,7 @@ from label_pipeline.contracts.tables import (
     KPIS,
     LABEL_ISSUES,
     LANDINGS,
+    QUARANTINE,
     RELABEL_QUEUE,
     Table,
 )
@@ -61,6 +62,15 @@ VIEWS = (
         FROM label_issues i JOIN consensus_labels c USING (item_id) LEFT JOIN relabel_queue q USING (item_id)
         WHERE i.is_issue AND c.status NOT IN ('gold', 'adjudicated')
         ORDER BY q.rank NULLS LAST, i.label_quality NULLS LAST, i.item_id
+        """,
+    ),
+    View(
+        "quarantined",
+        "How many answers of a day's file broke a rule.",
+        (QUARANTINE,),
+        """
+        SELECT day, landed_file, source, rule, count(*) AS answers
+        FROM quarantine GROUP BY ALL ORDER BY day, landed_file, rule
         """,
     ),
     View(

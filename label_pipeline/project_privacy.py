@@ -38,7 +38,20 @@ class Scrub(Part):
         return value
 
 
+READERS = ("training", "quality", "operations")
+"""The roles that have a mart of their own."""
+
+
 class Privacy(Part):
-    """What is done for people who stand in items; annotators are pseudonyms in any case."""
+    """What is done for people who stand in items, and the `roles` that get a mart; annotators are pseudonyms anyway."""
 
     scrub: Scrub | None = None
+    roles: Names = READERS
+
+    @field_validator("roles")
+    @classmethod
+    def _readers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for role in value:
+            if role not in READERS:
+                raise ValueError(f"'{role}' is no role with a mart. {nearest(role, READERS)}")
+        return value

@@ -34,6 +34,20 @@ SPLITS = Table(
     ),
 )
 
+RUNS = Table(
+    "runs",
+    "A run of the project's job that has ended, as Dagster keeps it. It is no part of the lake.",
+    ("started_at", "run_id"),
+    (
+        always("run_id", "text", "Dagster's id"),
+        always("status", "text", "SUCCESS, FAILURE or CANCELED"),
+        maybe("started_at", "time", "when it began"),
+        maybe("ended_at", "time", "when it ended"),
+        maybe("first_day", "text", "first landing day of the run"),
+        maybe("last_day", "text", "last landing day of the run"),
+    ),
+)
+
 GATES = Table(
     "gates",
     "What the candidate training set had to pass before it was published, and what was seen.",

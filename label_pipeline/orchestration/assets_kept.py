@@ -9,9 +9,9 @@ import dagster as dg
 
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, LANDINGS, QUARANTINE
 from label_pipeline.kept import kept_words
-from label_pipeline.mart import build_mart
 from label_pipeline.orchestration.assets_publish import last_day_asset
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.marts import build_marts
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
@@ -25,7 +25,7 @@ def _mart(desk: Desk, walked: list[date]) -> dict[str, Any]:
     """The mart of the newest day, and how many answers of each status there are as of the last day walked."""
     newest = desk.lake.days(LANDINGS)[-1]
     tables = (ANNOTATION_EVENTS, LANDINGS, QUARANTINE)
-    rows = build_mart(desk.lake, desk.folder.mart(desk.project.project), newest, newest=(), every_day=tables)
+    rows = build_marts(desk, newest, (), tables)
     statuses = desk.events(walked[-1])["status"].to_pylist()
     counted = {status: statuses.count(status) for status in sorted(set(statuses))}
     said = dg.MetadataValue.md(kept_words(desk.project).capitalize() + ".")

@@ -25,11 +25,12 @@ from label_pipeline.contracts.tables import (
     SPLITS,
 )
 from label_pipeline.files import write_text
-from label_pipeline.mart import NEWEST, build_mart
+from label_pipeline.mart import EVERY_DAY, NEWEST
 from label_pipeline.orchestration import assets_guidelines
 from label_pipeline.orchestration.assets_kpis import families
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.held import drawn_items
+from label_pipeline.orchestration.marts import build_marts
 from label_pipeline.orchestration.outcome import measured, told_as_failure
 from label_pipeline.orchestration.report_data import report_data, verdict_of
 from label_pipeline.orchestration.table_assets import (
@@ -301,7 +302,7 @@ def _mart(desk: Desk, walked: list[date]) -> dict[str, Any]:
     """The mart is always of the newest day computed, so that a backfill of old days does not turn it back."""
     newest = desk.lake.days(GATES)[-1]
     tables = (*NEWEST, CONSENSUS_NUMBERS) if desk.project.labels.type == "number" else NEWEST
-    rows = build_mart(desk.lake, desk.folder.mart(desk.project.project), newest, newest=tables)
+    rows = build_marts(desk, newest, tables, EVERY_DAY)
     return {"day": str(newest), "dagster/row_count": sum(rows.values()), **rows}
 
 
