@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -73,6 +73,14 @@ class Lake:
                 do=f"Run: label-pipeline nightly --project {self.project} --from {day} --to {day}",
             )
         return pa.concat_tables(pq.read_table(f, schema=table.schema, partitioning=None) for f in files)
+
+    def parts(self, table: Table, day: date) -> Iterator[tuple[str, pa.Table]]:
+        """The rows of a day part by part, each with the part's name; none where the day was never computed."""
+        import pyarrow.parquet as pq
+
+        self.require_ours(table)
+        for file in _whole(self.path(table, day).parent, "*.parquet"):
+            yield file.stem, pq.read_table(file, schema=table.schema, partitioning=None)
 
     def has(self, table: Table, day: date) -> bool:
         """Whether the day was computed."""

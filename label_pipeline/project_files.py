@@ -63,11 +63,20 @@ def roster(folder: DataFolder, project: Project, secret: bytes) -> pd.DataFrame:
     return pd.DataFrame({"annotator_id": list(found), "group": groups, "role": roles}, dtype=object)
 
 
+def roster_file(folder: DataFolder, project: Project) -> Path | None:
+    """The project's roster; None where it has none.
+
+    Raises:
+        UserError: it is not there.
+    """
+    return None if project.people.roster is None else _inside(folder, project, project.people.roster)
+
+
 def _roster_rows(folder: DataFolder, project: Project) -> list[tuple[str, dict[str, str]]]:
     """The rows of the roster, each with its place in words; none where the project has no roster."""
-    if project.people.roster is None:
+    path = roster_file(folder, project)
+    if path is None:
         return []
-    path = _inside(folder, project, project.people.roster)
     where = shown(folder, path)
     return [(f"{where}:{line}", row) for line, row in _rows(path, where, ("source", "identity", "group", "role"))]
 
@@ -82,13 +91,7 @@ def gold_seeds(folder: DataFolder, project: Project) -> pd.DataFrame:
 
     seeds: dict[str, list[str]] = {"item_id": [], "label": [], "role": [], "evidence": []}
     home = folder.project(project.project)
-    pattern = Path(project.gold.seeds or "")
-    if pattern.is_absolute() or ".." in pattern.parts:
-        raise UserError(f"'{pattern}' leads out of the project", where=shown(folder, home), rule="gold.seeds")
-    paths = sorted(home.glob(project.gold.seeds)) if project.gold.seeds else []
-    if project.gold.seeds and not paths:
-        raise UserError(f"no file matches '{project.gold.seeds}'", where=shown(folder, home), rule="gold.seeds")
-    for path in paths:
+    for path in seed_files(folder, project):
         for line, row in _rows(path, shown(folder, path), ("item_id", "label")):
             where = f"{shown(folder, path)}:{line}"
             label = _label_of(project.labels, row["label"])
@@ -107,6 +110,22 @@ def gold_seeds(folder: DataFolder, project: Project) -> pd.DataFrame:
             seeds["role"].append(row.get("role", ""))
             seeds["evidence"].append(f"{path.relative_to(home)}:{line}")
     return pd.DataFrame(seeds, dtype=object)
+
+
+def seed_files(folder: DataFolder, project: Project) -> list[Path]:
+    """The files of gold seeds, by name.
+
+    Raises:
+        UserError: none matches what the project file says, or it leads out of the project.
+    """
+    home = folder.project(project.project)
+    pattern = Path(project.gold.seeds or "")
+    if pattern.is_absolute() or ".." in pattern.parts:
+        raise UserError(f"'{pattern}' leads out of the project", where=shown(folder, home), rule="gold.seeds")
+    paths = sorted(home.glob(project.gold.seeds)) if project.gold.seeds else []
+    if project.gold.seeds and not paths:
+        raise UserError(f"no file matches '{project.gold.seeds}'", where=shown(folder, home), rule="gold.seeds")
+    return paths
 
 
 def scrubber(folder: DataFolder, project: Project) -> Scrubber | None:

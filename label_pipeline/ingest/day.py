@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class Ingested:
     """One day's tables, in the shapes of `contracts.tables`; of the events some columns are held as codes.
 
-    `met` names who answered by their identities: it is for the re-identification map, and in none of the tables.
+    `met` names who answered by their identities: it is for the re-identification map, and in none of the tables. Of the
+    files `erased` something was left out, since it was erased.
     """
 
     events: pa.Table
@@ -43,6 +44,7 @@ class Ingested:
     predictions: pa.Table
     logins: pa.Table
     met: Collection[Met] = field(repr=False)
+    erased: Sequence[LandedFile] = ()
 
 
 def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: Known, persons: Persons) -> Ingested:
@@ -57,7 +59,7 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
     with connect() as con, ThreadPoolExecutor(1) as aside:
         digests = list(map(aside.submit, [_digest] * len(files), files))
         load_references(con, project, known, files)
-        taken = [take_in(con, project, day, file, persons) for file in files]
+        taken = [take_in(con, project, day, file, persons, known.barred) for file in files]
         predictions, bad = split_predictions(project, [(t.file, t.predictions) for t in taken if t.predictions])
         items = _items(con, project, known, taken)
         found = news(con, project, known, taken)
@@ -77,6 +79,7 @@ def ingest_day(project: Project, day: date, files: Sequence[LandedFile], known: 
         predictions=LANDED_PREDICTIONS.conform(predictions.drop_duplicates(["item_id", "model"], keep="last")),
         logins=LOGINS.conform(_logins(met, persons.key)),
         met=met,
+        erased=[t.file for t in taken if t.erased],
     )
 
 

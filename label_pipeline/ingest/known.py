@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, QUARANTINE
 from label_pipeline.ingest.judge import coded, no_answers, shown
+from label_pipeline.privacy.barred import Barred
 from label_pipeline.privacy.scrub import Scrubber
 from label_pipeline.project import Project
 from label_pipeline.sql import file_list
@@ -32,7 +33,8 @@ RAW = "json_object({})::VARCHAR".format(
 @dataclass(frozen=True, slots=True)
 class Known:
     """Partition files of the days before: what has been accepted already; the pseudonyms of the roster, and of its
-    adjudicators; the files of batches that were sent until today; and what is taken out of items' texts."""
+    adjudicators; the files of batches that were sent until today; what is taken out of items' texts; and who and what
+    was erased and is not taken in again."""
 
     events: Sequence[Path] = ()
     items: Sequence[Path] = ()
@@ -40,6 +42,7 @@ class Known:
     adjudicators: Collection[str] = ()
     sent: Sequence[Path] = ()
     scrub: Scrubber | None = None
+    barred: Barred | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from label_pipeline.contracts.tables import QUARANTINE
 from label_pipeline.errors import UserError
 from label_pipeline.ingest.clean import load_lookups
+from label_pipeline.ingest.erased import leave_out
 from label_pipeline.ingest.judge import Judged, judge, no_answers
 from label_pipeline.ingest.read import read_file
 from label_pipeline.landing import LandedFile
+from label_pipeline.privacy.barred import Barred
 from label_pipeline.privacy.persons import Met, Persons
 from label_pipeline.project import Project
 from label_pipeline.sources.reading import item_schema
@@ -28,6 +30,7 @@ class Taken:
 
     `landed` counts its answers, its unreadable lines and the rows of its `predictions`, or one for a file with a
     `problem`; `unread` are the quarantine rows of such lines, or of the whole file; `met` are the logins it names.
+    What an erased person gave or an erased item is counted nowhere: `erased` says that there was such.
     """
 
     file: LandedFile
@@ -38,10 +41,13 @@ class Taken:
     judged: Judged
     predictions: pa.Table | None = None
     met: Sequence[Met] = ()
+    erased: bool = False
 
 
-def take_in(con: Any, project: Project, day: date, file: LandedFile, persons: Persons) -> Taken:
-    """Read, clean and judge one file."""
+def take_in(
+    con: Any, project: Project, day: date, file: LandedFile, persons: Persons, barred: Barred | None = None
+) -> Taken:
+    """Read, clean and judge one file, but for what is `barred`."""
     with scratch(con):
         read = read_file(con, project, file)
         if isinstance(read, UserError):
@@ -49,6 +55,8 @@ def take_in(con: Any, project: Project, day: date, file: LandedFile, persons: Pe
             nothing = Judged(no_answers(), QUARANTINE.empty(), no_answers()["annotation_id"])
             unread = _unread(file, read.rule, [0], [words])
             return Taken(file, read, 1, unread, item_schema().empty_table(), nothing)
+        rest = leave_out(con, project, file.source, read, barred) if barred else read
+        erased, read = rest is not read, rest
         met = load_lookups(con, project, file.source, persons)
         judged = judge(con, project, day, file)
     broken, predictions = read.reading.broken, read.reading.predictions
@@ -61,6 +69,7 @@ def take_in(con: Any, project: Project, day: date, file: LandedFile, persons: Pe
         judged,
         predictions,
         met,
+        erased,
     )
 
 

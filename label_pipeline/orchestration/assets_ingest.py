@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 
@@ -22,6 +23,7 @@ from label_pipeline.orchestration import assets_pull
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.privacy.identity_map import remember
+from label_pipeline.privacy.redact import Wanted, redact_delivered
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
@@ -52,6 +54,12 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
                 blocking=False,
             ),
             CheckSpec(
+                "nobody_erased_landed",
+                "landings",
+                "Landed files that deliver who or what was erased again could be rewritten without.",
+                blocking=False,
+            ),
+            CheckSpec(
                 "no_flood",
                 "quarantine",
                 "The share of a day's answers in quarantine is within the project's limit.",
@@ -66,7 +74,16 @@ def _ingest(desk: Desk, day: date) -> Made:
     desk.require_days_before(day)
     desk.require_same_people(day - timedelta(days=1))
     files = project_files(desk.folder, desk.project, day)
-    found = ingest_day(desk.project, day, files, desk.known_before(day), desk.persons)
+    known = desk.known_before(day)
+    found = ingest_day(desk.project, day, files, known, desk.persons)
+    kept: list[str] = []
+    if found.erased and known.barred:
+        # The one change of a landed file: who was erased does not stay in it either. Then the account is of what stays.
+        wanted = Wanted(known.barred.login, known.barred.item)
+        done = redact_delivered(desk.project, found.erased, wanted)
+        kept = [f"{one.name}: {one.why}" for one in done if one.fate == "kept"]
+        files = project_files(desk.folder, desk.project, day)
+        found = ingest_day(desk.project, day, files, known, desk.persons)
     # First: no pseudonym stands in the lake that the map does not know.
     remember(desk.project.project, day, desk.persons.key, found.met)
     counts = {n: float(sum(found.landings[n].to_pylist())) for n in ("landed", "accepted", "quarantined", "duplicates")}
@@ -82,8 +99,14 @@ def _ingest(desk: Desk, day: date) -> Made:
         figures={"files": float(len(files)), **counts},
         plot=partial(_plot, found),
         words=_words(found),
-        checks=_checks(desk, found, day),
+        checks=_checks(desk, found, day) | {"nobody_erased_landed": _still_there(day, kept)},
     )
+
+
+def _still_there(day: date, kept: Sequence[str]) -> Check:
+    """Whether what was erased and came again is out of the landed files."""
+    words = "It was taken in without them; have the file delivered again without them, or remove it."
+    return Check(not kept, "\n".join(f"{day}: {one}. {words}" for one in kept))
 
 
 def _checks(desk: Desk, found: Ingested, day: date) -> dict[str, Check]:

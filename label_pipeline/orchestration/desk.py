@@ -20,9 +20,11 @@ from label_pipeline.ingest.flood import flooded_days
 from label_pipeline.ingest.known import Known
 from label_pipeline.lake import Lake
 from label_pipeline.landing import sent_files
+from label_pipeline.privacy.barred import Barred
 from label_pipeline.privacy.persons import Persons
 from label_pipeline.privacy.pseudonyms import key
 from label_pipeline.privacy.same_people import require_same_people
+from label_pipeline.privacy.tombstones import read_tombstones
 from label_pipeline.project import Project
 from label_pipeline.project_files import persons, roster, scrubber
 from label_pipeline.state import (
@@ -163,7 +165,7 @@ class Desk:
         return self.frame(table, day - timedelta(days=1))
 
     def known_before(self, day: date) -> Known:
-        """What ingestion of `day` knows: earlier partitions, the roster, what was sent, what to scrub."""
+        """What ingestion of `day` knows: earlier partitions, roster, what was sent, what to scrub, who is barred."""
         eve, people = day - timedelta(days=1), self.people
         return Known(
             self.lake.files(ANNOTATION_EVENTS, eve),
@@ -172,7 +174,14 @@ class Desk:
             tuple(people.loc[people["role"] == "adjudicator", "annotator_id"]),
             sent_files(self.folder, self.project.project, day),
             scrubber(self.folder, self.project),
+            self.barred,
         )
+
+    @property
+    def barred(self) -> Barred | None:
+        """Who and what was erased; None where nobody and nothing was."""
+        tombstones = read_tombstones(self.folder.tombstones(self.project.project), self.secret)
+        return Barred(tombstones, self.persons) if tombstones else None
 
     def require_same_people(self, day: date) -> None:
         """Refuse a lake up to `day` whose pseudonyms are not those that key and roster give now.

@@ -12,7 +12,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from label_pipeline.privacy.records import RULES, Erased, Record
 from label_pipeline.privacy.without import GONE, is_telling
 from label_pipeline.project import Project
 from label_pipeline.sources.text import strip
-from label_pipeline.sql import scratch
+from label_pipeline.sql import connect, scratch
 
 # The length of a suite or page in the file divides durations; a benchmark marks the others' answers.
 SAME = "annotation_id, item_id, annotator, label, status, started_at, annotated_at, batch_id"
@@ -88,7 +88,7 @@ class Redacted:
     """What became of a landed file, how many answers went, and why where it was removed."""
 
     name: str
-    fate: Literal["rewritten", "removed"]
+    fate: Literal["rewritten", "removed", "kept"]
     answers: int
     why: str = ""
 
@@ -163,8 +163,20 @@ def _more_words(con: Any, project: Project, file: LandedFile, erased: Erased) ->
     return telling(word for (word,) in found if word)
 
 
-def redact(con: Any, project: Project, found: Found, wanted: Wanted) -> Redacted:
-    """Rewrite a file without what was found in it, or remove it."""
+def redact_delivered(project: Project, files: Iterable[LandedFile], wanted: Wanted) -> list[Redacted]:
+    """Rewrite files of a day that is being taken in; one that cannot be rewritten is kept, and told as `kept`."""
+    done = []
+    with connect() as con:
+        for file in files:
+            found = find(con, project, file, wanted)
+            if found is not None:
+                words = wanted.words | found.words | telling((*found.erased.people, *found.erased.items))
+                done.append(redact(con, project, found, replace(wanted, words=words), keep=True))
+    return done
+
+
+def redact(con: Any, project: Project, found: Found, wanted: Wanted, *, keep: bool = False) -> Redacted:
+    """Rewrite a file without what was found in it, or remove it; with `keep` one that cannot be rewritten stays."""
     file = found.file
     if found.unreadable:
         file.path.unlink()
@@ -183,8 +195,10 @@ def redact(con: Any, project: Project, found: Found, wanted: Wanted) -> Redacted
         file.path.unlink()
         return Redacted(file.name, "removed", found.answers, "nothing else was in it")
     except (UserError, ValueError, KeyError, TypeError, AttributeError) as error:
-        file.path.unlink()
         why = error.what if isinstance(error, UserError) else type(error).__name__
+        if keep:
+            return Redacted(file.name, "kept", 0, f"it could not be rewritten: {why}")
+        file.path.unlink()
         return Redacted(file.name, "removed", found.answers, f"it could not be rewritten: {why}")
     return Redacted(file.name, "rewritten", found.answers)
 

@@ -26,6 +26,7 @@ class Tombstones:
 
     key: bytes = field(default=b"", repr=False)
     marks: frozenset[str] = frozenset()
+    has_items: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.marks)
@@ -47,9 +48,10 @@ class Tombstones:
     ) -> Tombstones:
         """With these erased too."""
         made = self if self.key else replace(self, key=secrets.token_bytes(32))
+        items = list(items)
         marks = [made._mark("login", *login) for login in logins]
         marks += [made._mark("annotator", one) for one in annotators] + [made._mark("item", one) for one in items]
-        return replace(made, marks=made.marks | set(marks))
+        return replace(made, marks=made.marks | set(marks), has_items=made.has_items or bool(items))
 
     def _mark(self, kind: str, *names: str) -> str:
         return hmac.new(self.key, "\0".join((kind, *names)).encode(), hashlib.sha256).hexdigest()
@@ -64,7 +66,7 @@ def read_tombstones(path: Path, secret: bytes) -> Tombstones:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         sealed, sealed_by = bytes.fromhex(told["sealed"]), str(told["sealed_by"])
-        marks = frozenset(map(str, told["marks"]))
+        marks, has_items = frozenset(map(str, told["marks"])), bool(told["has_items"])
     except FileNotFoundError:
         return Tombstones()
     except (ValueError, KeyError, TypeError):
@@ -81,7 +83,7 @@ def read_tombstones(path: Path, secret: bytes) -> Tombstones:
             rule="one pseudonym key",
             do="Put the key back with which the project was run.",
         )
-    return Tombstones(_seal(sealed, secret), marks)
+    return Tombstones(_seal(sealed, secret), marks, has_items)
 
 
 def write_tombstones(path: Path, tombstones: Tombstones, secret: bytes) -> None:
@@ -89,6 +91,7 @@ def write_tombstones(path: Path, tombstones: Tombstones, secret: bytes) -> None:
     told = {
         "sealed_by": key_id(secret),
         "sealed": _seal(tombstones.key, secret).hex(),
+        "has_items": tombstones.has_items,
         "marks": sorted(tombstones.marks),
     }
     write_text(path, json.dumps(told, indent=1) + "\n")

@@ -14,6 +14,7 @@ from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.require import Requirements, unmet
+from label_pipeline.publish.withdrawn import require_not_withdrawn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,8 +69,8 @@ def load_training_set(
     `profile.coverage>=0.8`, `age_days<=2`, or a mapping like `{"label_accuracy.ci_low": ">=0.9", "age_days": "<=2"}`;
     see `label_pipeline.publish.require.numbers` for what may be asked. Ages are counted in UTC.
 
-    Raises UnfitError when nothing was published, or the version was damaged or changed, or does not meet `require`; and
-    UserError when the project, the version or a requirement is no such thing.
+    Raises UnfitError when nothing was published, or the version was withdrawn, damaged or changed, or does not meet
+    `require`; and UserError when the project, the version or a requirement is no such thing.
     """
     folder = DataFolder.choose(data).published(project)
     if not folder.is_dir():
@@ -80,6 +81,7 @@ def load_training_set(
             do=nearest(project, known) or "Run the nightly job, or set `data` to the right data folder.",
         )
     name = manifests.find(folder, version)
+    require_not_withdrawn(folder, name)
     manifest = manifests.read(folder / name)
     manifests.verify(folder / name, manifest)
     failed = unmet(manifest, require, clock.today("UTC"))
