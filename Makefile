@@ -13,7 +13,7 @@ nightly: .venv/ready  ## last night for the sample project
 
 test: .venv/ready  ## lint, types and the quick tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadfile
 
 ui: .venv/ready  ## the Dagster UI on 127.0.0.1:3000
 	$(BIN)/label-pipeline ui
@@ -27,7 +27,7 @@ label-studio: .label-studio/ready  ## a Label Studio to try pulling from, on 127
 		start --no-browser --internal-host 127.0.0.1 --port 8080 --data-dir $(LABEL_PIPELINE_DATA)/label-studio
 
 slow: .venv/ready .label-studio/ready .consumers/ready  ## the slow tests: real servers, browser, campaigns
-	$(BIN)/pytest -m slow -n auto --dist loadfile
+	$(BIN)/pytest -m slow -n auto --dist loadfile --no-loadscope-reorder
 
 check: test slow  ## everything
 

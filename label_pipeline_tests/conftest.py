@@ -1,6 +1,7 @@
 """What every test may use: the real annotations where they are present, and an empty data folder."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,18 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 # A night of a test keeps its runs in its own data folder: the Makefile sets this to the checkout, whose storage all
 # tests would share, and count each other's runs.
 os.environ.pop("DAGSTER_HOME", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long go first: with files shared out between processes, one would end with them alone.
+
+    `@pytest.mark.slow(seconds=200)` says of a test about how long it takes; without a number it is ten seconds.
+    """
+    takes: Counter[Path] = Counter()
+    for item in items:
+        for mark in item.iter_markers("slow"):
+            takes[item.path] += mark.kwargs.get("seconds", 10)
+    items.sort(key=lambda item: -takes[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

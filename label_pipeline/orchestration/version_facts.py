@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import ANNOTATOR_QUALITY, CONSENSUS_EVIDENCE, KPIS, LANDINGS, PREDICTIONS
 from label_pipeline.errors import UserError
+from label_pipeline.guidelines.documents import FOLDER
 from label_pipeline.noise.out_of_fold import FOLDS
 from label_pipeline.orchestration.assets_predictions import BASELINE
 from label_pipeline.orchestration.desk import Desk
@@ -40,7 +41,7 @@ def version_facts(desk: Desk, day: date) -> Facts:
         code_version=code_version("label-pipeline"),
         project_file_sha256=_sha256(desk.folder.project_file(project.project)),
         guideline_version=guideline,
-        guideline_sha256=_sha256(home / "guidelines" / f"{guideline}.md"),
+        guideline_sha256=_sha256(home / FOLDER / f"{guideline}.md"),
         landings=_landings(desk, day),
         kpis=read(KPIS, day),
         consensus_words=next((r["words"] for r in evidence if r["words"]), ""),

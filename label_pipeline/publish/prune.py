@@ -5,8 +5,6 @@ A version that went can be made again, to the same bytes, from landing: its name
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +65,4 @@ def fates(folder: Path, *, keep: int, jobs: Mapping[str, str], held: str | None)
 
 def remove(folder: Path, version: str) -> None:
     """Delete a version: for readers it is gone at once, and a kill leaves only what `files.sweep` removes."""
-    aside = Path(tempfile.mkdtemp(prefix=files.TEMPORARY, dir=folder))
-    (folder / version).rename(aside / version)
-    shutil.rmtree(aside)
+    files.remove_folder(folder / version)

@@ -32,6 +32,7 @@ def newest_run(folder: DataFolder) -> Run:
         return told([e.dagster_event for e in entries if e.dagster_event], run.status == dg.DagsterRunStatus.SUCCESS)
 
 
+@pytest.mark.slow
 def test_what_nights_come_to(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: a scheduler that reads success where a gate stopped, or a stop where one project of several is broken.
 
@@ -152,6 +153,7 @@ def test_our_own_fault_is_exit_three(
     assert "ZeroDivisionError: a bug" in said
 
 
+@pytest.mark.slow
 def test_a_killed_night_blocks_no_later_one(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: after a kill or a power cut every later night would wait for ever, or start from half a state."""
     pets(folder.root)

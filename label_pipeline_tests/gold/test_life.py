@@ -215,7 +215,7 @@ NIGHTS = st.lists(
 POLICY = Doubts(expire_after=2, changes=[Change("v2", day(1), frozenset({"dog"}))], suspend_due=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(NIGHTS, st.randoms(use_true_random=False))
 def test_invariants_of_a_life(nights: list[tuple[Any, Any, Any, Any]], rnd: Any) -> None:
     """Guards against two truths at once, gaps in versions, mixed roles, and a rerun that gives something else."""

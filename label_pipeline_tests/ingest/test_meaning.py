@@ -98,6 +98,7 @@ def test_a_batch_has_its_own_words_and_its_own_guideline(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_the_real_batches_whose_scheme_changed(tmp_path: Path, datasets: Path) -> None:
     """Loss: some real batches used a five-point scale; mapped by file, no answer of theirs may be lost."""
     folder = datasets / "emergent_stance" / "mturk_batches"

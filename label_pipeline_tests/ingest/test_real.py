@@ -45,6 +45,7 @@ def answers_in(path: Path) -> int:
     return sum(map(len, found))
 
 
+@pytest.mark.slow
 def test_real_batches_with_a_second_delivery(tmp_path: Path, datasets: Path) -> None:
     """Loss: the project's one promise is that on real input no answer is lost or counted twice."""
     folder = datasets / "emergent_stance" / "mturk_batches"
@@ -80,6 +81,7 @@ def test_real_batches_with_a_second_delivery(tmp_path: Path, datasets: Path) -> 
     }
 
 
+@pytest.mark.slow
 def test_the_sample_projects_nights_are_what_was_planted(tmp_path: Path) -> None:
     """Loss: the worked example is the proof a reader can run; its figures must be those it was made with."""
     files, planted = sample_files()

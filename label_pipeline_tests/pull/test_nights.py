@@ -145,6 +145,7 @@ def test_the_schedule_asks_for_a_pull(folder: DataFolder, tool: Tool, at: At) ->
     assert ASKED.items() <= request.tags.items()
 
 
+@pytest.mark.slow
 def test_the_command_line_pulls_first(
     folder: DataFolder, tool: Tool, at: At, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
