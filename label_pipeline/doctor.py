@@ -11,10 +11,11 @@ import sys
 import tempfile
 import zoneinfo
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from label_pipeline.doctor_finding import Finding
+from label_pipeline.doctor_privacy import key_and_map, who_reads
 from label_pipeline.errors import UserError
 from label_pipeline.files import TEMPORARY
 from label_pipeline.folders import DataFolder
@@ -25,27 +26,17 @@ from label_pipeline.project import Project, load_project, project_names
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-Level = Literal["ok", "warn", "bad"]
 LEAST_DISK = 1 << 30  # bytes
 DISK_PER_LANDED = 4
 """Bytes of lake, mart, version and what is written beside them, for a byte of the newest landing day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, what was seen, and what to do where it is not `ok`: `bad` keeps nights from running."""
-
-    level: Level
-    about: str
-    words: str
-    do: str = ""
-
-
 def examine(folder: DataFolder, home: Path) -> list[Finding]:
     """All findings, for nights of this data folder with Dagster's storage described in `home`."""
     found: list[Finding] = []
-    for look in (_python, _packages, _timezones, _key):
+    for look in (_python, _packages, _timezones):
         found += look()
+    found += key_and_map(folder)
     found += _folder(folder)
     found += _dagster(home)
     for name in project_names(folder):
@@ -96,20 +87,6 @@ def _timezones() -> Iterator[Finding]:
         yield Finding("bad", "timezones", "the machine knows none", "Install tzdata.")
 
 
-def _key() -> Iterator[Finding]:
-    from label_pipeline.privacy.pseudonyms import key, key_file
-
-    where = "LABEL_PIPELINE_KEY" if os.environ.get("LABEL_PIPELINE_KEY") else str(key_file())
-    if not os.environ.get("LABEL_PIPELINE_KEY") and not key_file().exists():
-        yield Finding("warn", "pseudonym key", f"{where} is not there yet", "The first night makes it: keep a copy.")
-        return
-    try:
-        key()
-        yield Finding("ok", "pseudonym key", where)
-    except (UserError, OSError) as error:
-        yield Finding("bad", "pseudonym key", str(error))
-
-
 def _folder(folder: DataFolder) -> Iterator[Finding]:
     root = folder.root
     if not root.is_dir():
@@ -124,7 +101,9 @@ def _folder(folder: DataFolder) -> Iterator[Finding]:
         yield Finding("ok", "data folder", str(root))
     yield _disk(folder)
     yield from _temporary()
-    left = [p for place in (folder.lake, root / "marts", folder.roles, root / "published") for p in place.rglob(f"{TEMPORARY}*")]
+    yield from who_reads(folder)
+    written = (folder.lake, root / "marts", folder.roles, root / "published")
+    left = [p for place in written for p in place.rglob(f"{TEMPORARY}*")]
     if left:
         words = f"{len(left)} files that a killed run left half written, or that one writes now"
         yield Finding("warn", "leftovers", words, "The next nightly run removes them.")
@@ -203,6 +182,7 @@ def _project(folder: DataFolder, name: str) -> Iterator[Finding]:
     if missing:
         yield Finding("warn", about, f"{', '.join(missing)} is not set", "`label-pipeline pull` needs it.")
     yield from _lake(folder, project, about)
+    yield from _people(folder, project, about)
     yield from _lock(folder, project, about)
     yield Finding("ok", about, f"{len(project.sources)} sources, from {project.start}, {project.timezone}")
 
@@ -220,6 +200,21 @@ def _lake(folder: DataFolder, project: Project, about: str) -> Iterator[Finding]
         names = ", ".join(table.name for table in old)
         do = "The next nightly run computes all days again, from landing."
         yield Finding("warn", about, f"{names} in the lake have other columns than this label-pipeline writes", do)
+
+
+def _people(folder: DataFolder, project: Project, about: str) -> Iterator[Finding]:
+    """Whether the lake's pseudonyms are those that key and roster give."""
+    from label_pipeline.contracts.tables import LOGINS
+    from label_pipeline.privacy.pseudonyms import key
+    from label_pipeline.privacy.same_people import require_same_people
+    from label_pipeline.project_files import persons
+
+    lake = Lake(folder, project.project)
+    try:
+        if days := lake.days(LOGINS):
+            require_same_people(lake, project, persons(folder, project, key(make=False)), days[-1])
+    except UserError as error:
+        yield Finding("bad", about, error.what, error.do)
 
 
 def _lock(folder: DataFolder, project: Project, about: str) -> Iterator[Finding]:

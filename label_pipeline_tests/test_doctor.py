@@ -12,14 +12,18 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from label_pipeline import doctor_privacy
 from label_pipeline import lake as lakes
 from label_pipeline.cli import BAD_INPUT, OK, main
 from label_pipeline.commands.home import DAGSTER_YAML
-from label_pipeline.contracts.tables import KPIS
-from label_pipeline.doctor import Finding, examine
+from label_pipeline.contracts.tables import KPIS, LOGINS
+from label_pipeline.doctor import examine
+from label_pipeline.doctor_finding import Finding
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.locks import alone
+from label_pipeline.privacy.identity_map import remember
+from label_pipeline.privacy.persons import Persons
 from label_pipeline_tests.orchestration.test_running import begin
 
 PROJECT = """\
@@ -147,3 +151,51 @@ def test_a_lake_of_other_code(sound: DataFolder) -> None:
     assert [(f.level, "kpis in the lake have other columns" in f.words) for f in worse(sound)] == [("warn", True)]
     place.write_text(json.dumps({"columns": "0" * 16, "format": lakes.FORMAT + 1}))
     assert [(f.level, "newer label-pipeline" in f.words) for f in worse(sound)] == [("bad", True)]
+
+
+def test_a_lake_without_its_key(sound: DataFolder) -> None:
+    """Guards against a doctor that takes a lost key for a first night, and a night that makes another."""
+    Lake(sound, "p").write(LOGINS, date(2026, 10, 1), {"login": ["a"], "annotator_id": ["a"], "key": ["0" * 8]})
+    (key_at := sound.root.parent / "pseudonym.key").unlink()
+    assert {f.about for f in worse(sound) if f.level == "bad"} == {"pseudonym key", "project p"}
+    assert not key_at.exists()
+
+
+def test_a_lake_of_another_key(sound: DataFolder) -> None:
+    """Guards against a wrong key that only the night finds."""
+    Lake(sound, "p").write(LOGINS, date(2026, 10, 1), {"login": ["a"], "annotator_id": ["a"], "key": ["0" * 8]})
+    (found,) = worse(sound)
+    assert (found.level, found.about) == ("bad", "project p")
+    assert "has pseudonyms of key 00000000" in found.words
+
+
+def test_what_every_account_may_read(sound: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards against roles that are only on paper: everybody on the machine reads landing, or another role's mart."""
+    for path in (sound.landing("p"), sound.published("p"), sound.roles / "training"):
+        path.mkdir(parents=True)
+    (sound.roles / "training").chmod(0o755)
+    for path in (sound.root, sound.projects, sound.landing("p").parent, sound.dagster):
+        path.chmod(0o750)
+    monkeypatch.setattr(doctor_privacy, "_open_to_all", lambda p: bool(p.stat().st_mode & 0o005))  # of pytest's folder
+    (found,) = worse(sound)
+    assert (found.level, found.about) == ("warn", "permissions")
+    assert found.do == f"Run: chmod o-rwx {sound.roles / 'training'}"
+
+
+def test_a_closed_folder_above_is_enough(tmp_path: Path) -> None:
+    """Guards against warnings about what nobody can reach."""
+    (tmp_path / "above" / "below").mkdir(parents=True)
+    assert not doctor_privacy._open_to_all(tmp_path / "above" / "below")  # pytest's own folders are closed
+    assert doctor_privacy._open_to_all(Path("/tmp").resolve())
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_the_map(sound: DataFolder, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
+    """Guards against a map that others read, or that is copied with the data it undoes."""
+    monkeypatch.setenv("LABEL_PIPELINE_MAP", str(sound.root / "map"))
+    remember("p", date(2026, 10, 1), "0" * 8, [Persons(b"s" * 32).met("s", "ann")])
+    (sound.root / "map" / "people.sqlite").chmod(mode)
+    found = {(f.level, f.about) for f in worse(sound)}
+    assert found == {("warn", "re-identification map")} | (
+        {("bad", "re-identification map")} if mode == 0o644 else set()
+    )
