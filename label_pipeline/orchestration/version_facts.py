@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import ANNOTATOR_QUALITY, CONSENSUS_EVIDENCE, KPIS, LANDINGS, PREDICTIONS
-from label_pipeline.errors import UserError
 from label_pipeline.guidelines.documents import FOLDER
 from label_pipeline.noise.out_of_fold import FOLDS
 from label_pipeline.orchestration.assets_predictions import BASELINE
@@ -19,7 +18,7 @@ from label_pipeline.project_policy import Rate
 from label_pipeline.publish.candidate import INCLUDED
 from label_pipeline.publish.datasheet import ANSWERS
 from label_pipeline.publish.version import Facts
-from label_pipeline.yaml_lines import parse
+from label_pipeline.questions import read_answers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +53,7 @@ def version_facts(desk: Desk, day: date) -> Facts:
         pay={group: _pay(rate) for group, rate in sorted(project.costs.items())},
         jobs=tuple(project.publish.jobs),
         keep=project.publish.keep,
-        answers=_answers(home / ANSWERS),
+        answers=read_answers(home / ANSWERS),
         model=_model(desk, day),
     )
 
@@ -69,22 +68,6 @@ def _pay(rate: Rate) -> str:
 def _sha256(path: Path) -> str:
     """The checksum of a file; empty where there is none."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _answers(path: Path) -> dict[str, str]:
-    """A person's answers to the datasheet, by the key of the question.
-
-    Raises:
-        UserError: the file is no mapping from keys to texts.
-    """
-    if not path.is_file():
-        return {}
-    told = parse(path.read_text(encoding="utf-8"), path.name).value
-    if not isinstance(told, dict) or not all(isinstance(v, str) for v in told.values()):
-        raise UserError(
-            "not a mapping from a question's key to its answer", where=path.name, do="Write it like uses.past: Text."
-        )
-    return told
 
 
 def _model(desk: Desk, day: date) -> dict[str, Any] | None:

@@ -6,55 +6,30 @@ A question that neither answers is marked as open: a datasheet that guesses is w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from label_pipeline.errors import UserError, nearest
 from label_pipeline.publish.markdown import cell, share
+from label_pipeline.questions import Question, answered, open_questions, require_known
 
 FILE = "DATASHEET.md"
 ANSWERS = "datasheet.yaml"
-OPEN = "**Open.**"
 
 Facts = Mapping[str, Any]
-Answer = Callable[[Facts], str]
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question: its key in `datasheet.yaml`, what it asks, and what the manifest says to it."""
-
-    key: str
-    asks: str
-    known: Answer | None = None
 
 
 def render_datasheet(facts: Facts, answers: Mapping[str, str]) -> str:
     """Markdown of all questions; `answers` are a person's, by key. Raises UserError for a key that is no question's."""
-    known = {question.key for _, questions in SECTIONS for question in questions}
-    for key in answers:
-        if key not in known:
-            raise UserError(f"'{key}' is no question of the datasheet", where=ANSWERS, do=nearest(key, known))
-    lines = list(_lines(facts, answers))
-    left = sum(line.startswith(OPEN) for line in lines)
+    require_known(answers, SECTIONS, file=ANSWERS, what="datasheet")
+    lines = list(answered(SECTIONS, facts, answers, whose=cell(facts["owner"])))
     head = [
         f"# Datasheet of {cell(facts['project'])}",
         "",
         f"Labels as of {facts['day']}. The questions are those of Gebru et al., Datasheets for Datasets (2021).",
-        f"Open questions: {left}. They are answered in `{ANSWERS}` beside the project file, by the key in brackets.",
+        f"Open questions: {open_questions(lines)}. They are answered in `{ANSWERS}` beside the project file, by the key"
+        " in brackets.",
     ]
     return "\n".join([*head, *lines]) + "\n"
-
-
-def _lines(facts: Facts, answers: Mapping[str, str]) -> Iterator[str]:
-    for title, questions in SECTIONS:
-        yield from ("", f"## {title}")
-        for question in questions:
-            known = question.known(facts) if question.known else ""
-            # A person's answer is Markdown of their own, but no heading of the sheet's.
-            said = answers.get(question.key, "").replace("\n#", "\n\\#").strip() or known
-            yield from ("", f"### {question.asks} [{question.key}]", "", said or f"{OPEN} For {cell(facts['owner'])}.")
 
 
 def _rows(facts: Facts) -> str:
