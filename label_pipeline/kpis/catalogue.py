@@ -320,7 +320,7 @@ _QUEUE = (
     Kpi(
         "relabel_expected",
         "queue",
-        "How many labels tonight's budget is expected to put right",
+        "How many labels tonight's budget is expected to win: new ones that count, and wrong ones put right",
         "sum of the expected gains of the queue's rows within the budget",
         "labels",
         "counted",
@@ -330,7 +330,7 @@ _QUEUE = (
     Kpi(
         "relabel_yield",
         "queue",
-        "How many labels 100 answers put right, of those that the queue asked for; by route",
+        "How many labels 100 answers won, of those that the queue asked for: new ones that count, wrong ones put right",
         "100 × sum over items of p(label after) − p(label before), by the probabilities after / their new answers in"
         " the last 7 days",
         "labels",
@@ -341,7 +341,7 @@ _QUEUE = (
     Kpi(
         "relabel_promised",
         "queue",
-        "How many labels the same answers were expected to put right, by 100 answers; by route",
+        "How many labels the same answers were expected to win, by 100 answers",
         "100 × sum of the gains expected when these items were asked about, for each of their answers / these answers",
         "labels",
         "counted",
