@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = DataFolder.choose(arguments.data)
     groups = _groups(folder, arguments.project)
     if arguments.resume:
-        return max([resume(folder, name) for name in {h.name: h for g in groups for h in g}], default=OK)
+        return max([go_on(folder, name) for name in {h.name: h for g in groups for h in g}], default=OK)
     if not (arguments.annotator or arguments.item):
         raise UserError("say who or what: --annotator X or --item Y", rule="erase")
     if not arguments.reason:
@@ -115,7 +115,7 @@ def _erase(houses: Sequence[House], arguments: argparse.Namespace) -> int | None
         return _carry_out(houses, journal, landed, words)
 
 
-def resume(folder: DataFolder, project: str) -> int:
+def go_on(folder: DataFolder, project: str) -> int:
     """Go on with the erasure that was broken off in a project, if one was; returns the exit code."""
     journal = read_journal(folder, project)
     if journal is None or journal.kind == "rotation":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
 from label_pipeline.clock import last_night, parse_day, today
 from label_pipeline.commands.home import dagster_home
+from label_pipeline.commands.unfinished import resume
 from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.kept import kept_words, last_table
@@ -81,6 +82,8 @@ def run_project(folder: DataFolder, project: Project, asked: Asked) -> int:
     if not asked.last and last < project.start:
         print(f"{project.project}: starts on {project.start}, there is nothing to run yet", file=sys.stderr)
         return OK
+    if (code := resume(folder, project.project)) != OK:
+        return code
     with alone(folder, project.project, "label-pipeline nightly") as left:
         if left:
             print(f"{project.project}: removed {len(left)} leftovers of a killed run", file=sys.stderr)
