@@ -170,7 +170,7 @@ def by_class(labels: Labels) -> list[dict[str, Any]]:
     frame, labelled = figures_by_label(data)
     figures = {row["label"]: row for row in frame.to_dict("records")}
     issues = data.label_issues.filter(data.label_issues["is_issue"])["given_label"].value_counts().to_pylist()
-    doubted = {row["values"]: row["counts"] for row in issues}
+    doubted, examined = {row["values"]: row["counts"] for row in issues}, len(data.label_issues) > 0
     rows: list[dict[str, Any]] = []
     for code, name in enumerate(data.classes):
         figure, answers = figures.get(name, {}), int(table[code].sum())
@@ -183,7 +183,7 @@ def by_class(labels: Labels) -> list[dict[str, Any]]:
                 "agreement": table[code, code] / answers if answers else None,
                 "confidence": figure.get("confidence"),
                 "disputed": figure.get("disputed"),
-                "doubted": doubted.get(name, 0) / n if n else None,
+                "doubted": doubted.get(name, 0) / n if n and examined else None,  # no model has no doubt, and no trust
                 "kpis": [],
             }
         )

@@ -20,11 +20,14 @@ def count(value: Any) -> str:
 
 
 def percent(value: Any) -> str:
-    """A share: 93.1 %, with a digit after the point where it tells something."""
+    """A share: 93.1 %, 0 %, 0.05 %, with the digits that tell something; what is not quite nothing, or all, says so."""
     if not known(value):
         return MISSING
-    digits = 0 if value in (0, 1) else 1
-    return f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+    if value in (0, 1):
+        return f"{100 * value:.0f}\N{NO-BREAK SPACE}%"
+    digits = 2 if round(100 * value, 1) in (0, 100) else 1
+    shown = {0.0: "<0.01", 100.0: ">99.99"}.get(round(100 * value, digits), f"{100 * value:.{digits}f}")
+    return f"{shown}\N{NO-BREAK SPACE}%"
 
 
 def points(share: Any) -> str:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import time
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -14,7 +15,7 @@ import pytest
 
 from label_pipeline.contracts.tables import TABLES
 from label_pipeline.report.build import build_report
-from label_pipeline.report.labels import Labels, matrix, pairs
+from label_pipeline.report.labels import Labels, by_class, matrix, pairs
 from label_pipeline.votes import Votes
 from label_pipeline_tests.report.synthetic import CLASSES, DAY, night, table, verdict
 
@@ -349,3 +350,15 @@ def test_real_texts_and_labels_make_a_page_in_time(datasets):
     assert time.process_time() - start < 1.0
     assert len(html) < 200_000
     assert "[SEP]" in Page(html).text
+
+
+def test_without_a_model_no_label_is_trusted_for_not_being_doubted() -> None:
+    """Loss: '0 labels are doubted' where nobody looked reads as if all had been found right."""
+    data = night(60)
+    assert any(row["doubted"] is not None for row in by_class(Labels(data)))
+    unseen = replace(data, label_issues=data.label_issues.slice(0, 0))
+    assert {row["doubted"] for row in by_class(Labels(unseen))} == {None}
+    assert "are doubted by a model" in build_report(data)
+    page = build_report(unseen)
+    assert "No model was asked" in page
+    assert "are doubted by a model" not in page

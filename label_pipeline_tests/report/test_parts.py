@@ -22,6 +22,11 @@ DAY = date(2026, 10, 1)
     [
         (words.percent(0.9312), "93.1\xa0%"),
         (words.percent(1), "100\xa0%"),
+        (words.percent(0.00048), "0.05\xa0%"),
+        (words.percent(0.9996), "99.96\xa0%"),
+        (words.percent(0.99999), ">99.99\xa0%"),
+        (words.percent(1e-9), "<0.01\xa0%"),
+        (words.percent(1e-300), "<0.01\xa0%"),
         (words.percent(float("nan")), "–"),
         (words.count(1204.0), "1,204"),
         (words.number(0.71234), "0.712"),
