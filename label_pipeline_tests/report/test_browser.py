@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from label_pipeline.annotators.own import OwnClass, OwnFigure, Quartiles
+from label_pipeline.estimates import Estimate, wilson
+from label_pipeline.label_meaning import Meaning
+from label_pipeline.orchestration.annotator_data import OwnReport
+from label_pipeline.report import annotator
 from label_pipeline.report.build import build_report
 from label_pipeline.report.index import project_index, projects_index
 from label_pipeline_tests.browser import Page, browser
@@ -59,8 +66,27 @@ def report(text: str = "") -> str:
     return build_report(night(150, classes=(text[:500] or "negative", "neutral", LONG), **changes))
 
 
+def own(text: str = MARKUP) -> str:
+    """An annotator's own page, with everything that may stand in it."""
+    figures = [
+        OwnFigure("right, by all that was answered", wilson(90, 100), 20, Quartiles(0.8, 0.85, 0.9, 7, True)),
+        OwnFigure("right on gold checks", Estimate(None, None, None, 4), 10, None),
+        OwnFigure("seconds an answer (median)", Estimate(6.0, 5.0, None, 90), 20, Quartiles(3.0, 4.0, 5.0, 7, False)),
+    ]
+    classes = [OwnClass(name, wilson(9, 12), text, wilson(0, 0)) for name in (text, LONG)]
+    stood = {"from_day": date(2026, 10, 5), "to_day": None, "state": "counting", "reason": text}
+    missed = {"item_id": LONG, "given_on": pd.Timestamp(2026, 10, 6), "label": text, "true_label": LONG}
+    made = OwnReport(
+        "reviews", "team:labels", date(2026, 10, 7), "a-0123456789abcdef", text,
+        {"submitted": 100, "skipped": 2, "rejected": 0}, date(2026, 10, 5), date(2026, 10, 7), figures, classes,
+        ["spammer", "too_fast"], [stood], [missed],
+    )  # fmt: skip
+    return annotator.page(made, Meaning(), checks=True)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "report": report,
+    "annotator": own,
     "nights": lambda: project_index(nights()),
     "projects": lambda: projects_index([nights(), nights(project=LONG)]),
 }
