@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from label_pipeline.errors import UserError, nearest
-from label_pipeline.files import TEMPORARY, replacing, sha256
+from label_pipeline.files import TEMPORARY, replacing, sha256, write_text
 from label_pipeline.folders import DataFolder
 from label_pipeline.project import Project
 
 SENT = "_sent"
 """The folder of a landing day, no source's, with the batches that were sent on it."""
+GONE = "_gone.jsonl"
+"""The file of a landing day that names those that were deleted from it: the day cannot be taken in again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ def landed_files(folder: DataFolder, project: str, day: date) -> list[LandedFile
             continue
         # A name need not be text: bytes that are none are spelled out.
         parts = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace").split("/")
-        if parts[0] != SENT:
+        if parts[0] != SENT and parts != [GONE]:
             found.append(LandedFile(parts[0] if len(parts) > 1 else "", path, "/".join(parts)))
     return found
 
@@ -44,6 +49,36 @@ def sent_files(folder: DataFolder, project: str, until: date) -> list[Path]:
     """The files of batches that were sent up to and including `until`, by day and name."""
     found = folder.landing(project).glob(f"????-??-??/{SENT}/*.jsonl")
     return sorted(p for p in found if p.parent.parent.name <= until.isoformat() and not p.name.startswith("."))
+
+
+def delete_landed(folder: DataFolder, project: str, day: date, files: Sequence[LandedFile], why: str) -> None:
+    """Delete files of a landing day for good; that they were there stays noted, by their names.
+
+    The note is written first: a kill leaves files that are noted and still there, and these are no lost ones.
+    """
+    root = folder.landing(project, day)
+    noted = (root / GONE).read_text(encoding="utf-8") if (root / GONE).is_file() else ""
+    write_text(root / GONE, noted + "".join(json.dumps({"name": file.name, "why": why}) + "\n" for file in files))
+    for file in files:
+        file.path.unlink(missing_ok=True)
+        with suppress(OSError):  # the source's folder, where it was the last file in it
+            file.path.parent.rmdir()
+
+
+def gone_files(folder: DataFolder, project: str, day: date) -> list[str]:
+    """The files that were deleted from a landing day, sorted."""
+    root = folder.landing(project, day)
+    try:
+        lines = (root / GONE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return sorted({name for name in (json.loads(line)["name"] for line in lines) if not (root / name).exists()})
+
+
+def project_gone(folder: DataFolder, project: Project, day: date) -> list[str]:
+    """Of the deleted files of a day those that a project read, as `project_files` tells which it reads."""
+    gone = gone_files(folder, project.landing_of, day)
+    return gone if project.landing is None else [name for name in gone if name.split("/")[0] in project.sources]
 
 
 def project_files(folder: DataFolder, project: Project, day: date) -> list[LandedFile]:
@@ -71,7 +106,7 @@ def land(folder: DataFolder, project: Project, files: list[Path], source: str, d
         UserError: a project that reads what lands for another, unknown source, a day outside the project, a file that
             is not there or whose name would hide it, or another file of the same name.
     """
-    _check(project, source, day)
+    _check(folder, project, source, day)
     missing = [f for f in files if not f.is_file()]
     if missing:
         raise UserError(f"there is no file '{missing[0]}'", do="Nothing was landed.")
@@ -107,7 +142,7 @@ def land_bytes(folder: DataFolder, project: Project, name: str, content: bytes, 
         UserError: a project that reads what lands for another, unknown source, a day outside the project, or a file of
             that name is there.
     """
-    _check(project, source, day)
+    _check(folder, project, source, day)
     target = folder.landing(project.project, day) / source / name
     if target.exists():
         raise UserError(f"another file named '{name}' is landed on {day}", rule="landing files are never changed")
@@ -116,7 +151,7 @@ def land_bytes(folder: DataFolder, project: Project, name: str, content: bytes, 
     return target
 
 
-def _check(project: Project, source: str, day: date) -> None:
+def _check(folder: DataFolder, project: Project, source: str, day: date) -> None:
     """Raise UserError for a project that lands nothing itself, and for a source or a day that it has not."""
     if project.landing is not None:
         raise UserError(
@@ -131,4 +166,10 @@ def _check(project: Project, source: str, day: date) -> None:
             f"{day} is outside the project ({project.start} to {project.end or 'open'})",
             rule="start, end",
             do="Choose --day.",
+        )
+    if gone_files(folder, project.project, day):
+        raise UserError(
+            f"landed files of {day} were deleted, so the day cannot be taken in again",
+            rule="retention.landing",
+            do="Choose a later --day.",
         )

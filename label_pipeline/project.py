@@ -29,6 +29,7 @@ from label_pipeline.project_cron import checked_cron
 from label_pipeline.project_labels import Labels
 from label_pipeline.project_mistakes import message
 from label_pipeline.project_policy import (
+    ALL_SOURCES,
     Consensus,
     Gold,
     Predictions,
@@ -173,6 +174,7 @@ class Project(Part):
                 known = nearest(name, self.items.fields)
                 raise wrong(f"'{name}' is not among items.fields. {known}", "batches", "hide")
         self._check_sources()
+        self._check_retention()
         self._check_uses()
         self._check_gold()
         self._check_queue()
@@ -208,6 +210,23 @@ class Project(Part):
             for name in names:
                 if name not in self.sources:
                     raise wrong(f"'{name}' is no source. {nearest(name, self.sources)}", *at)
+
+    def _check_retention(self) -> None:
+        """What goes may go: tables that nothing rests on for good, and files that no pull is told by."""
+        from label_pipeline.contracts.tables import PRUNABLE
+
+        for name in self.retention.tables:
+            if name not in PRUNABLE:
+                words = f"'{name}' is no table that may go. {nearest(name, PRUNABLE)}"
+                raise wrong(words, "retention", "tables", name)
+        for name in self.retention.landing:
+            if self.landing:
+                raise wrong(f"'{self.landing}' lands the files: say it there", "retention", "landing")
+            if name != ALL_SOURCES and name not in self.sources:
+                raise wrong(f"'{name}' is no source. {nearest(name, self.sources)}", "retention", "landing", name)
+            if name in self.sources and self.sources[name].pull:
+                words = f"'{name}' is pulled: its landed files tell what was pulled before"
+                raise wrong(words, "retention", "landing", name)
 
     def _check_uses(self) -> None:
         """Nothing is asked for that labels of the project's type cannot give."""

@@ -191,12 +191,23 @@ class Quarantine(Part):
     let_pass: tuple[date, ...] = ()
 
 
+ALL_SOURCES = "*"
+
+
 class Retention(Part):
-    """For how many days `prune` keeps what can be rebuilt: as-of tables, reports, and the runs in Dagster's storage."""
+    """For how many days `prune` keeps as-of tables, reports, the runs in Dagster's storage, and what people ask for.
+
+    `tables` names tables that are kept shorter; `landing` the sources whose landed files go, `*` all, after which what
+    was taken in of them cannot be made again.
+    """
 
     as_of: Days = 90
     reports: Days = 400
     runs: Days = 180
+    tables: dict[str, Days] = Field({})
+    landing: Annotated[dict[str, Days], BeforeValidator(lambda v: v if isinstance(v, dict) else {ALL_SOURCES: v})] = (
+        Field({})
+    )
 
 
 class Publish(Part):

@@ -1,11 +1,14 @@
 """`prune`: deletes what the policy no longer keeps: versions, old states, reports, and runs in Dagster's storage.
 
-Landing files, what was taken in from them, KPIs, gates and the audit log stay. All that goes can be made again.
+What was taken in, KPIs, gates and the audit log stay, and landed files unless the project file says how long. All else
+that goes can be made again.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +20,12 @@ from label_pipeline.commands.columns import print_columns
 from label_pipeline.commands.home import home_of
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
+from label_pipeline.landing import delete_landed
 from label_pipeline.locks import alone
-from label_pipeline.project import Project, load_project
+from label_pipeline.project import Project, load_project, project_names
 from label_pipeline.publish.decisions import hold
 from label_pipeline.publish.prune import fates, remove
-from label_pipeline.retention import past_partitions, past_reports
+from label_pipeline.retention import PastFile, past_landing, past_partitions, past_reports
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -42,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _prune(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
     # What makes most room first: on a full disk the log of what else went could not be written.
     _partitions(folder, project, dry_run=dry_run)
+    if project.retention.landing:
+        _landing(folder, project, dry_run=dry_run)
     _reports(folder, project, dry_run=dry_run)
     _runs(folder, project, dry_run=dry_run)
     _versions(folder, project, dry_run=dry_run)
@@ -55,10 +61,51 @@ def _partitions(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
     size = f", {sum(past.bytes for past in going) / 1e6:.1f} MB" if going else ""
     days = sorted({past.day for past in going})
     span = f" of {len(days)} days, {days[0]} to {days[-1]}" if days else ""
-    reason = f"retention.as_of: {project.retention.as_of}d"
-    print(f"{len(going)} partitions of as-of tables{span} {_went(dry_run)}{size}.")
+    asked = project.retention.tables
+    reason = ", ".join([f"retention.as_of: {project.retention.as_of}d", *(f"{t}: {n}d" for t, n in asked.items())])
+    what = "partitions of tables that policy names" if asked else "partitions of as-of tables"
+    print(f"{len(going)} {what}{span} {_went(dry_run)}{size}.")
     if going and not dry_run:
         _note(folder, project, f"as-of tables {days[0]} to {days[-1]}", reason)
+
+
+def _landing(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
+    """Landed files: the only thing that goes for good."""
+    readers = _readers(folder, project)
+    with ExitStack() as held:
+        for reader in [r for r in readers if r.project != project.project and not dry_run]:
+            held.enter_context(alone(folder, reader.project, f"label-pipeline prune of {project.project}"))
+        going = past_landing(folder, project, readers)
+        _delete(folder, project, going if not dry_run else [])
+    days = sorted({past.day for past in going})
+    span = f" of {len(days)} days, {days[0]} to {days[-1]}," if days else ""
+    size = f", {sum(past.bytes for past in going) / 1e6:.1f} MB" if going else ""
+    print(f"{len(going)} landed files{span} {_went(dry_run)}{size}.")
+    if going:
+        lost = sum(past.quarantined for past in going)
+        print(f"  Their answers stay in the lake as they were taken in; {lost} in quarantine cannot be tried again.")
+        print("  A rebuild keeps what was taken in on these days: other mappings or rules no longer reach it.")
+    pulled = sorted(name for name, source in project.sources.items() if source.pull)
+    if pulled:
+        print(f"  What was pulled stays ({', '.join(pulled)}): it tells the next pull what is there.")
+
+
+def _delete(folder: DataFolder, project: Project, going: Sequence[PastFile]) -> None:
+    days = sorted({past.day for past in going})
+    if not days:
+        return
+    policy = ", ".join(f"{source}: {n}d" for source, n in sorted(project.retention.landing.items()))
+    # Noted before: what goes for good is not to go untold.
+    _note(folder, project, f"{len(going)} landed files {days[0]} to {days[-1]}", f"retention.landing: {policy}")
+    for day in days:
+        files = [past.file for past in going if past.day == day]
+        delete_landed(folder, project.project, day, files, "retention.landing")
+
+
+def _readers(folder: DataFolder, project: Project) -> list[Project]:
+    """The projects that read the project's landing; a broken file of another may be one, so nothing goes then."""
+    every = [load_project(folder, name) for name in project_names(folder)]
+    return [other for other in every if other.landing_of == project.project]
 
 
 def _reports(folder: DataFolder, project: Project, *, dry_run: bool) -> None:

@@ -16,6 +16,7 @@ from label_pipeline.contracts.tables import LANDINGS, QUARANTINE
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
+from label_pipeline.landing import project_gone
 from label_pipeline.project import Project, load_project
 from label_pipeline.sql import connect, file_list, identifier
 
@@ -104,6 +105,11 @@ def _replay(folder: DataFolder, project: Project, lake: Lake, wanted: Mapping[da
     from label_pipeline.orchestration.triggers import first_missing
 
     desk = Desk(folder, project)
+    gone = [day for day in wanted if project_gone(folder, project, day)]
+    if gone:
+        wanted = {day: rows for day, rows in wanted.items() if day not in gone}
+        words = f"{len(gone)} days, {min(gone)} to {max(gone)}, cannot be taken in again: landed files were deleted."
+        print(words, file=sys.stderr)
     first = next((day for day in sorted(wanted) if _takes(desk, day, wanted[day])), None)
     if first is None:
         rows = sum(map(len, wanted.values()))

@@ -14,6 +14,7 @@ from label_pipeline.contracts.tables_guidelines import (
 )
 from label_pipeline.contracts.tables_intake import (
     ANNOTATION_EVENTS,
+    INTAKE,
     ITEMS,
     LANDED_PREDICTIONS,
     LANDINGS,
@@ -76,6 +77,9 @@ TABLES: dict[str, Table] = {
     )
 }
 
+PRUNABLE = (QUARANTINE.name, *(t.name for t in TABLES.values() if t.as_of and t not in (KPIS, GATES)))
+"""The tables whose old days may go: no later day is made from them, or what it is made from can be made again."""
+
 __all__ = [
     "ANNOTATION_EVENTS",
     "ANNOTATOR_QUALITY",
@@ -95,6 +99,7 @@ __all__ = [
     "GUIDELINE_CONFUSIONS",
     "GUIDELINE_EXAMPLES",
     "GUIDELINE_VERSIONS",
+    "INTAKE",
     "ITEMS",
     "KPIS",
     "LABEL_ISSUES",
@@ -102,6 +107,7 @@ __all__ = [
     "LANDINGS",
     "LOGINS",
     "PREDICTIONS",
+    "PRUNABLE",
     "QUARANTINE",
     "RELABEL_OUTCOMES",
     "RELABEL_QUEUE",

@@ -114,3 +114,6 @@ LANDED_PREDICTIONS = Table(
     (*PREDICTIONS.columns, always("landed_file", "text", "where it was read")),
     as_of=False,
 )
+
+INTAKE = (ANNOTATION_EVENTS, ITEMS, QUARANTINE, LOGINS, LANDED_PREDICTIONS, LANDINGS)
+"""What a day's landing becomes; everything else is made from these."""

@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from label_pipeline.contracts.tables import (
     ANNOTATION_EVENTS,
+    INTAKE,
     ITEMS,
     LANDED_PREDICTIONS,
     LANDINGS,
     LOGINS,
     QUARANTINE,
 )
-from label_pipeline.ingest import Ingested, ingest_day
+from label_pipeline.errors import UserError
+from label_pipeline.ingest import ingest_day
 from label_pipeline.ingest.flood import flood_words
-from label_pipeline.landing import project_files
+from label_pipeline.landing import project_files, project_gone
 from label_pipeline.orchestration import assets_pull
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.privacy.identity_map import remember
 from label_pipeline.privacy.redact import Wanted, redact_delivered
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def build(desk: Desk) -> list[dg.AssetsDefinition]:
@@ -73,6 +79,8 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
 def _ingest(desk: Desk, day: date) -> Made:
     desk.require_days_before(day)
     desk.require_same_people(day - timedelta(days=1))
+    if gone := project_gone(desk.folder, desk.project, day):
+        return _as_it_was(desk, day, gone)
     files = project_files(desk.folder, desk.project, day)
     known = desk.known_before(day)
     found = ingest_day(desk.project, day, files, known, desk.persons)
@@ -86,20 +94,22 @@ def _ingest(desk: Desk, day: date) -> Made:
         found = ingest_day(desk.project, day, files, known, desk.persons)
     # First: no pseudonym stands in the lake that the map does not know.
     remember(desk.project.project, day, desk.persons.key, found.met)
-    counts = {n: float(sum(found.landings[n].to_pylist())) for n in ("landed", "accepted", "quarantined", "duplicates")}
+    rows = {
+        "annotation_events": found.events,
+        "items": found.items,
+        "quarantine": found.quarantine,
+        "logins": found.logins,
+        "landings": found.landings,
+        "landed_predictions": found.predictions,
+    }
+    flood = flood_words(desk.project, day, found.quarantine, sum(found.landings["landed"].to_pylist()))
     return Made(
-        rows={
-            "annotation_events": found.events,
-            "items": found.items,
-            "quarantine": found.quarantine,
-            "landings": found.landings,
-            "landed_predictions": found.predictions,
-            "logins": found.logins,
-        },
-        figures={"files": float(len(files)), **counts},
-        plot=partial(_plot, found),
-        words=_words(found),
-        checks=_checks(desk, found, day) | {"nobody_erased_landed": _still_there(day, kept)},
+        rows,
+        _figures(found.landings),
+        partial(_plot, found.landings),
+        _words(found.landings, found.quarantine),
+        _checks(found.landings, day)
+        | {"no_flood": Check(not flood, flood), "nobody_erased_landed": _still_there(day, kept)},
     )
 
 
@@ -109,9 +119,41 @@ def _still_there(day: date, kept: Sequence[str]) -> Check:
     return Check(not kept, "\n".join(f"{day}: {one}. {words}" for one in kept))
 
 
-def _checks(desk: Desk, found: Ingested, day: date) -> dict[str, Check]:
-    flood = flood_words(desk.project, day, found.quarantine, sum(found.landings["landed"].to_pylist()))
-    rows = found.landings.to_pylist()
+def _as_it_was(desk: Desk, day: date, gone: list[str]) -> Made:
+    """A day whose landed files were deleted: what was taken in of them stays as it is, and says so.
+
+    Raises:
+        UserError: nothing was, or people were somebody else then, or other files came since.
+    """
+    where = f"project {desk.project.project}"
+    said = f"{day} cannot be taken in again: {len(gone)} of its landed files were deleted"
+    if not desk.lake.has(LANDINGS, day):
+        raise UserError(f"{said}, and the lake does not have it", where=where, rule="retention.landing")
+    try:
+        desk.require_same_people(day)
+    except UserError as error:
+        words = f"{error.what}. {said}"
+        raise UserError(words, where=where, rule=error.rule, do="Take the change back.") from None
+    rows = {t.name: desk.lake.read(t, day) if desk.lake.has(t, day) else t.empty() for t in INTAKE}
+    told = set(rows["landings"]["landed_file"].to_pylist())
+    new = [file.name for file in project_files(desk.folder, desk.project, day) if file.name not in told]
+    if new:
+        words = f"{said}, and {len(new)} others have come since"
+        raise UserError(words, where=where, rule="retention.landing", do="Land them on a later day.")
+    said = f"{said}; what was taken in of them stays as it is."
+    dg.get_dagster_logger().warning("%s %s", desk.project.project, said)
+    words = f"{said}\n\n{_words(rows['landings'], rows['quarantine'])}"
+    checks = _checks(rows["landings"], day) | {"no_flood": Check(True, ""), "nobody_erased_landed": Check(True, "")}
+    return Made(rows, _figures(rows["landings"]), partial(_plot, rows["landings"]), words, checks)
+
+
+def _figures(landings: pa.Table) -> dict[str, float]:
+    counts = {n: float(sum(landings[n].to_pylist())) for n in ("landed", "accepted", "quarantined", "duplicates")}
+    return {"files": float(len(landings)), **counts}
+
+
+def _checks(landings: pa.Table, day: date) -> dict[str, Check]:
+    rows = landings.to_pylist()
     astray = [r for r in rows if r["landed"] != r["accepted"] + r["quarantined"] + r["duplicates"]]
     unread = [r for r in rows if r["problem"]]
     return {
@@ -121,26 +163,25 @@ def _checks(desk: Desk, found: Ingested, day: date) -> dict[str, Check]:
             if astray
             else "",
         ),
-        "no_flood": Check(not flood, flood),
         "all_files_readable": Check(not unread, "\n".join(f"{day}/{r['landed_file']}: {r['problem']}" for r in unread)),
     }
 
 
-def _words(found: Ingested) -> str:
+def _words(landings: pa.Table, quarantine: pa.Table) -> str:
     lines = ["| file | landed | accepted | quarantined | duplicates |", "|---|---|---|---|---|"]
     lines += [
         f"| {r['landed_file']} | {r['landed']} | {r['accepted']} | {r['quarantined']} | {r['duplicates']} |"
-        for r in found.landings.to_pylist()[:20]
+        for r in landings.to_pylist()[:20]
     ]
     reasons: dict[str, int] = {}
-    for rule in found.quarantine["rule"].to_pylist():
+    for rule in quarantine["rule"].to_pylist():
         reasons[rule] = reasons.get(rule, 0) + 1
     top = ", ".join(f"{rule} {n}" for rule, n in sorted(reasons.items(), key=lambda p: (-p[1], p[0])))
     return "\n".join(lines) + (f"\n\nQuarantined: {top}" if top else "")
 
 
-def _plot(found: Ingested) -> bytes:
+def _plot(landings: pa.Table) -> bytes:
     from label_pipeline.report.plots import bar
 
     names = ["accepted", "quarantined", "duplicates"]
-    return bar(names, [sum(found.landings[n].to_pylist()) for n in names], "Answers landed")
+    return bar(names, [sum(landings[n].to_pylist()) for n in names], "Answers landed")

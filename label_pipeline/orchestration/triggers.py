@@ -14,7 +14,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from label_pipeline.clock import last_night, now
 from label_pipeline.contracts.tables import LANDINGS
 from label_pipeline.kept import last_table
-from label_pipeline.landing import landed_days, project_files
+from label_pipeline.landing import landed_days, project_files, project_gone
 from label_pipeline.orchestration.assets_pull import ASKED
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.running import executor_alone
@@ -123,4 +123,6 @@ def _changed(desk: Desk, day: date, last: date) -> bool:
         return day < last
     table = desk.lake.read(LANDINGS, day)
     computed = dict(zip(table["landed_file"].to_pylist(), table["bytes"].to_pylist(), strict=True))
+    for name in project_gone(desk.folder, desk.project, day):
+        computed.pop(name, None)
     return computed != {f.name: f.path.stat().st_size for f in project_files(desk.folder, desk.project, day)}
