@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         _audit,
         _processing,
         _identify,
+        _access,
         _erase,
         _doctor,
         _ui,
@@ -291,6 +292,15 @@ def _identify(commands: Any, data: argparse.ArgumentParser) -> None:
     identify.add_argument("pseudonym", help="like a-0123456789abcdef")
     _signed(identify)
     identify.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _access(commands: Any, data: argparse.ArgumentParser) -> None:
+    access = commands.add_parser("access", parents=[data], help="everything that is held about an annotator")
+    access.add_argument("project")
+    access.add_argument("--annotator", required=True, metavar="X", help="a login, a person in the roster, a pseudonym")
+    access.add_argument("--out", metavar="FILE", help="write it there, as .json or .csv (default: JSON on the screen)")
+    access.add_argument("--reason", default="asked for by the person", metavar="R", help="why; kept in the audit log")
+    access.add_argument("--by", metavar="WHO", help="who gathers it (default: this account)")
 
 
 def _erase(commands: Any, data: argparse.ArgumentParser) -> None:

@@ -29,7 +29,7 @@ def persons(folder: DataFolder, project: Project, secret: bytes) -> Persons:
     Raises:
         UserError: the file or a column is missing.
     """
-    rows = _roster_rows(folder, project)
+    rows = roster_rows(folder, project)
     return Persons(secret, {(r["source"], r["identity"]): r["person"] for _, r in rows if r.get("person")})
 
 
@@ -45,7 +45,7 @@ def roster(folder: DataFolder, project: Project, secret: bytes) -> pd.DataFrame:
     who = persons(folder, project, secret)
     logins: set[Login] = set()
     found: dict[str, tuple[str, str]] = {}
-    for where, row in _roster_rows(folder, project):
+    for where, row in roster_rows(folder, project):
         login, is_now = (row["source"], row["identity"]), (row["group"] or "unknown", row["role"])
         if row["role"] not in ANNOTATOR_ROLES:
             raise UserError(f"unknown role '{row['role']}'", where=where, do=nearest(row["role"], ANNOTATOR_ROLES))
@@ -72,7 +72,7 @@ def roster_file(folder: DataFolder, project: Project) -> Path | None:
     return None if project.people.roster is None else _inside(folder, project, project.people.roster)
 
 
-def _roster_rows(folder: DataFolder, project: Project) -> list[tuple[str, dict[str, str]]]:
+def roster_rows(folder: DataFolder, project: Project) -> list[tuple[str, dict[str, str]]]:
     """The rows of the roster, each with its place in words; none where the project has no roster."""
     path = roster_file(folder, project)
     if path is None:

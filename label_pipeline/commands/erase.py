@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         erased = _erase(houses, arguments)
         found, worst = found + (erased is not None), max(worst, erased or OK)
     if not found:
-        what = f"annotator '{arguments.annotator}'" if arguments.annotator else f"item '{arguments.item}'"
+        # Not repeated: whoever looks for a person has written the person's name.
+        what = "this annotator" if arguments.annotator else f"item '{arguments.item}'"
         where = f"project {arguments.project}" if arguments.project else str(folder.root)
         raise UserError(
             f"nothing is held of {what}", where=where, do="Nothing was changed. Is it written as it landed?"

@@ -167,7 +167,7 @@ def held_in_lake(house: House, without: Without) -> tuple[dict[str, int], date |
     first: list[date] = []
     with connect() as con:
         for table in TABLES.values():
-            condition, values = _is_theirs(table, without)
+            condition, values = is_theirs(table, without)
             files = house.lake.files(table, date.max)
             if not files or not condition:
                 continue
@@ -181,7 +181,8 @@ def held_in_lake(house: House, without: Without) -> tuple[dict[str, int], date |
     return {name: n for name, n in rows.items() if n}, min(first, default=None)
 
 
-def _is_theirs(table: Table, without: Without) -> tuple[str, list[list[str]]]:
+def is_theirs(table: Table, without: Without) -> tuple[str, list[list[str]]]:
+    """SQL for whether a row of a table is theirs or names them in a list, and its values; empty where none can be."""
     parts: list[tuple[str, frozenset[str]]] = []
     for column in table.columns:
         if column.name in ("annotator_id", "login"):

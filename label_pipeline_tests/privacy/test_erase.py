@@ -184,7 +184,7 @@ def test_nobody_known_by_that_name(case: Case, capsys: pytest.CaptureFixture[str
     before = state(case.folder)
     for name in ("karla.perez@example.org", OTHER, "a-0123456789abcdef"):
         assert erase(case.folder, "--annotator", name) == BAD_INPUT
-        assert f"nothing is held of annotator '{name}'" in capsys.readouterr().err
+        assert "nothing is held of this annotator" in capsys.readouterr().err
     assert erase(case.folder, "--item", "i99") == BAD_INPUT
     assert state(case.folder) == before
 
