@@ -251,7 +251,7 @@ def _step(eve: pd.DataFrame, wanted: pd.DataFrame, held: Collection[str], day: d
     closing = is_open & ~eve["item_id"].isin({*same, *held})
     eve = eve.assign(valid_to=eve["valid_to"].mask(closing, day))
     opening = wanted[~wanted["item_id"].isin(same)]
-    versions = eve.groupby("item_id")["version"].max()
+    versions = eve["version"].astype("int64").groupby(eve["item_id"]).max()
     opening = opening.assign(
         version=opening["item_id"].map(versions).fillna(0).astype("int64") + 1, valid_from=day
     ).reindex(columns=GOLD_SET.names)
