@@ -38,7 +38,8 @@ WARM = [  # what nights need, imported once for all processes
     "label_pipeline.commands.nightly",
     "label_pipeline.orchestration.build",
 ]
-OURS = (*SEEN, "marts", "locks")  # not Dagster's own storage: SQLite keeps itself whole
+# Not Dagster's own storage: SQLite keeps itself whole.
+OURS = (*SEEN, "marts", "locks", "landing", "projects", "erasures", "roles")
 
 
 @dataclass(frozen=True)

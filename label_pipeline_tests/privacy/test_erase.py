@@ -42,6 +42,7 @@ PROJECT = PETS.replace(
     "sources: {crowd: {format: csv, annotated_at: at}, vendor: {format: jsonl, annotated_at: at, mode: snapshot}}\n"
     "people: {roster: people.csv}",
 ).replace("{accept_at: 0.6}", "{accept_at: 0.98}")
+PROJECT = PROJECT.replace("validation: 0.4}", "validation: 0.4}, min_coverage: 0.01")
 ROSTER = ["source,identity,group,role,person", "crowd,ana,north,annotator,", f"crowd,{CARLA},north,annotator,Carla"]
 ROSTER += [f"vendor,{OTHER},north,annotator,Carla", "crowd,zoe,south,adjudicator,"]
 KEPT = ("kpis", "gates")
