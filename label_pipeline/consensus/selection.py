@@ -284,8 +284,8 @@ def _in_words(verdict: Verdict) -> str:
 def _gold_in_words(figures: Mapping[str, float], n: int) -> str:
     right = wilson(figures["gold_accuracy"] * n, n)
     return (
-        f" A blend is fitted on {n} gold items, each judged by a part of its annotations: no more than other items have, "
-        f"and not those of the third left out. So judged it is right on {figures['gold_accuracy']:.1%} "
+        f" A blend is fitted on {n} gold items, each judged by a part of its annotations: no more than other items "
+        f"have, and not those of the third left out. So judged it is right on {figures['gold_accuracy']:.1%} "
         f"({right.ci_low:.1%} to {right.ci_high:.1%}) of gold it was not fitted on, with a calibration error of "
         f"{figures['gold_calibration_error']:.3f}; all annotations tell more."
     )
