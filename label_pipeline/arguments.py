@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         _identify,
         _access,
         _erase,
+        _rotate_key,
         _doctor,
         _ui,
         _simulate,
@@ -313,6 +314,13 @@ def _erase(commands: Any, data: argparse.ArgumentParser) -> None:
     erase.add_argument("--reason", metavar="R", help="why, without names; kept in the audit log")
     erase.add_argument("--by", metavar="WHO", help="who decided (default: this account)")
     erase.add_argument("--dry-run", action="store_true", help="only say what is held")
+
+
+def _rotate_key(commands: Any, data: argparse.ArgumentParser) -> None:
+    rotate = commands.add_parser("rotate-key", parents=[data], help="a new pseudonym key; the history under new names")
+    rotate.add_argument("--reason", metavar="R", help="why; kept in the audit log")
+    rotate.add_argument("--by", metavar="WHO", help="who decided (default: this account)")
+    rotate.add_argument("--resume", action="store_true", help="go on with a rotation that was broken off")
 
 
 def _doctor(commands: Any, data: argparse.ArgumentParser) -> None:
