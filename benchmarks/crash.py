@@ -112,7 +112,7 @@ def nightly(call: list[str], data: Path, kill_at: int, counted: Path | None) -> 
     from label_pipeline.cli import main
     from label_pipeline.report import plots
 
-    plots._png = lambda *_: b"not drawn"
+    plots._png = lambda *_, **__: b"not drawn"
     changes = 0
 
     def before(event: str, arguments: tuple[Any, ...]) -> None:

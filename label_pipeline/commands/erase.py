@@ -25,7 +25,6 @@ from label_pipeline.privacy import erasure
 from label_pipeline.privacy.erasure import House, Landed
 from label_pipeline.privacy.journal import Journal, close_journal, read_journal, write_journal
 from label_pipeline.privacy.pseudonyms import key
-from label_pipeline.privacy.storage import change_databases, change_texts, databases_below, texts_below
 from label_pipeline.privacy.without import Without
 from label_pipeline.project import load_project, project_names
 from label_pipeline.project_files import persons
@@ -243,16 +242,10 @@ def _carry_out(houses: Sequence[House], journal: Journal, landed: Sequence[Lande
         if not journal.has("texts", house.name):
             step("texts", house, {"texts": erasure.clear_texts(house, without, wanted)})
     if not journal.has("storage"):
-        home = home_of(folder)
+        from label_pipeline.orchestration.stored import change_stored
 
-        def change(text: str) -> str:
-            return wanted.swept(without.text(text))
-
-        changed = change_databases(databases_below(home), change)
-        logs = change_texts(
-            texts_below(p for p in (home / "storage", home / "logs", folder.dagster) if p.is_dir()), change
-        )
-        journal = replace(journal, told=journal.told | {"storage": {"rows": changed, "logs": logs}})
+        told = change_stored(home_of(folder), folder.dagster, lambda text: wanted.swept(without.text(text)))
+        journal = replace(journal, told=journal.told | {"storage": told})
         step("storage", None)
     for house in houses:
         if not journal.has("map", house.name):

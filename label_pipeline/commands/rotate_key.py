@@ -22,7 +22,6 @@ from label_pipeline.privacy.erasure import House
 from label_pipeline.privacy.journal import Journal, close_journal, read_journal, write_journal
 from label_pipeline.privacy.persons import key_id
 from label_pipeline.privacy.pseudonyms import key
-from label_pipeline.privacy.storage import change_databases, change_texts, databases_below, texts_below
 from label_pipeline.privacy.without import Renaming
 from label_pipeline.project import load_project, project_names
 from label_pipeline.project_files import persons
@@ -111,11 +110,10 @@ def _carry_out(folder: DataFolder, journal: Journal, houses: Sequence[House], se
         if not journal.has("map", house.name):
             step("map", house, {"logins": rotation.remember_new_names(house, rotation.with_key(house.persons, secret))})
     if not journal.has("storage"):
+        from label_pipeline.orchestration.stored import change_stored
+
         renaming = Renaming.of({o: n for h in houses for o, n in journal.told[h.name]["names"].items()})
-        home = home_of(folder)
-        change_databases(databases_below(home), renaming.text)
-        places = [p for p in (home / "storage", home / "logs", folder.dagster) if p.is_dir()]
-        change_texts(texts_below(places), renaming.text)
+        change_stored(home_of(folder), folder.dagster, renaming.text)
         step("storage")
     left = ""
     if not journal.has("key"):
