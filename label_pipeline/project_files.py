@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,11 +49,9 @@ def roster(folder: DataFolder, project: Project, secret: bytes) -> pd.DataFrame:
     for where, row in roster_rows(folder, project):
         login, is_now = (row["source"], row["identity"]), (row["group"] or "unknown", row["role"])
         if row["role"] not in ANNOTATOR_ROLES:
-            raise UserError(f"unknown role '{row['role']}'", where=where, do=nearest(row["role"], ANNOTATOR_ROLES))
+            raise _unknown("role", row["role"], ANNOTATOR_ROLES, where)
         if row["source"] not in project.sources:
-            raise UserError(
-                f"unknown source '{row['source']}'", where=where, do=nearest(row["source"], project.sources)
-            )
+            raise _unknown("source", row["source"], project.sources, where)
         if login in logins:
             raise UserError("this person is listed twice", where=where, do="Keep one row.")
         logins.add(login)
@@ -61,6 +60,14 @@ def roster(folder: DataFolder, project: Project, secret: bytes) -> pd.DataFrame:
             raise UserError(words, where=where, do="A person has one of each: write the same in all rows.")
     groups, roles = ([is_now[k] for is_now in found.values()] for k in (0, 1))
     return pd.DataFrame({"annotator_id": list(found), "group": groups, "role": roles}, dtype=object)
+
+
+def _unknown(what: str, name: str, known: Iterable[str], where: str) -> UserError:
+    """A mistake of the roster; the value is shown only where it is nearly one of the `known`: where columns are mixed
+    up, it is who somebody is."""
+    do = nearest(name, known)
+    words = f"unknown {what} '{name}'" if do.startswith("Did you mean") else f"unknown {what}"
+    return UserError(words, where=where, do=do)
 
 
 def roster_file(folder: DataFolder, project: Project) -> Path | None:

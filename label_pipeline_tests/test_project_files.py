@@ -8,9 +8,9 @@ import pytest
 
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
-from label_pipeline.privacy.pseudonyms import pseudonyms
+from label_pipeline.privacy.pseudonyms import pseudonym, pseudonyms
 from label_pipeline.project import Project, parse_project
-from label_pipeline.project_files import gold_seeds, roster
+from label_pipeline.project_files import gold_seeds, persons, roster
 
 SECRET = b"s" * 32
 
@@ -47,6 +47,22 @@ def test_roster_names_nobody(tmp_path: Path) -> None:
     }
 
 
+def test_a_person_of_several_logins_is_listed_once(tmp_path: Path) -> None:
+    """Loss: somebody with two logins is two people who cost, label and are told twice."""
+    head = "source,identity,group,role,person\n"
+    rows = "tool,jane,house,annotator,E-17\nshop,w-1,house,annotator,E-17\nshop,w-2,house,annotator,\n"
+    folder = home(tmp_path, "people.csv", head + rows)
+    who = persons(folder, PEOPLE, SECRET)
+    assert who.annotator("tool", "jane") == who.annotator("shop", "w-1") == pseudonym(SECRET, "", "E-17")
+    assert list(roster(folder, PEOPLE, SECRET)["annotator_id"]) == [
+        pseudonym(SECRET, "", "E-17"),
+        pseudonym(SECRET, "shop", "w-2"),
+    ]
+    home(tmp_path, "people.csv", head + rows.replace("w-1,house,annotator", "w-1,house,adjudicator"))
+    with pytest.raises(UserError, match=r"people\.csv:3: this person has another group or role in a row above"):
+        roster(folder, PEOPLE, SECRET)
+
+
 def test_no_roster_is_an_empty_one(tmp_path: Path) -> None:
     """Loss: a small project has no roster, and must not need one."""
     assert list(roster(DataFolder(tmp_path), project(), SECRET).columns) == ["annotator_id", "group", "role"]
@@ -57,6 +73,8 @@ def test_no_roster_is_an_empty_one(tmp_path: Path) -> None:
     [
         (HEAD + "tool,1,g,anotator,\n", "projects/p/people.csv:2: unknown role 'anotator'. Did you mean 'annotator'?"),
         (HEAD + "tool,1,g,model,\ntol,2,g,model,\n", "projects/p/people.csv:3: unknown source 'tol'. Did you mean"),
+        (HEAD + "tool,1,g,Jane Doe,\n", "projects/p/people.csv:2: unknown role. Known: adjudicator"),
+        (HEAD + "Jane Doe,1,g,model,\n", "projects/p/people.csv:2: unknown source. Known: shop, tool."),
         (HEAD + "tool,1,g,model,\ntool,1 ,h,model,\n", "projects/p/people.csv:3: this person is listed twice"),
         ("source,identity,group\n", "projects/p/people.csv: column 'role' is missing"),
         ("", "projects/p/people.csv: column 'source' is missing"),

@@ -19,6 +19,7 @@ from label_pipeline.sources.text import aside, strip, trimmed
 from label_pipeline.sql import literal
 
 NO_VALUE = ("nan", "NaN", "None", "null", "NULL", "<NA>")  # what programs write into a text for "nothing here"
+SHORTEST = 4  # letters of an identity that an id does not hold by chance; a number may always be chance
 EXACT = 1e12  # seconds; durations below it are told apart by the microsecond, like times
 
 
@@ -43,7 +44,12 @@ def load_lookups(con: Any, project: Project, source: str, persons: Persons) -> l
     people = {written: strip(written) for written in distinct("annotator")}
     people = {written: person for written, person in people.items() if person and person not in NO_VALUE}
     met = {person: persons.met(source, person) for person in people.values()}
-    lookup("people", {"annotator": list(people), "annotator_id": [met[p].annotator_id for p in people.values()]})
+    columns = {
+        "annotator": list(people),
+        "annotator_id": [met[p].annotator_id for p in people.values()],
+        "telling": [p if len(p) >= SHORTEST and not p.isdigit() else None for p in people.values()],
+    }
+    lookup("people", columns)
     return list(met.values())
 
 
@@ -98,7 +104,7 @@ def clean_sql(project: Project, day: date, file: LandedFile, answers: str = "ans
     )
     content = {
         "source": "source",
-        "annotation": "given_id",
+        "annotation": "coalesce(given_id, telling_id)",
         "item": "item_id",
         "label": "label_raw",
         "status": "status",
@@ -109,6 +115,9 @@ def clean_sql(project: Project, day: date, file: LandedFile, answers: str = "ans
         "ELSE duration_s::VARCHAR END",
         "batch": "batch_id",
     }
+    # An id that names who answered may not stay: it is made anew, of what is left of it and of the pseudonym.
+    given = trimmed("t.annotation_id")
+    telling = f"substr(md5(replace({given}, p.telling, '')), 1, 16)"
     return f"""
         WITH written AS (
             SELECT *, {literal(file.source)} AS source, {literal(file.name)} AS landed_file,
@@ -124,13 +133,16 @@ def clean_sql(project: Project, day: date, file: LandedFile, answers: str = "ans
                    {nul} AS damaged,
                    coalesce({number("t.duration_s")}, {odd}, CASE WHEN t.duration_source = 'accept_submit'
                             THEN epoch(t.finished) - epoch(t.started) END) AS duration_s,
-                   t.duration_source AS duration_by, t.batch_id, {trimmed("t.annotation_id")} AS given_id
+                   t.duration_source AS duration_by, t.batch_id,
+                   CASE WHEN contains({given}, p.telling) THEN {telling} END AS telling_id,
+                   CASE WHEN contains({given}, p.telling) THEN NULL ELSE {given} END AS given_id
             FROM written t LEFT JOIN people p USING (annotator) LEFT JOIN meanings m USING (label)
         ), named AS (
             SELECT *, coalesce(finish_unread, start_unread) AS time_unread,
                    CASE WHEN status IN ('submitted', 'rejected') THEN meaning END AS label,
                    CASE WHEN duration_s IS NULL THEN 'none' ELSE duration_by END AS duration_source,
-                   coalesce(given_id, substr(md5(item_id), 1, 16) || {digits("annotator_id")}) AS annotation_id
+                   coalesce(given_id, coalesce(telling_id, substr(md5(item_id), 1, 16)) || {digits("annotator_id")})
+                       AS annotation_id
             FROM parts
         )
         -- A version of an answer is its content: the same content delivered twice, in whatever file, is one event.

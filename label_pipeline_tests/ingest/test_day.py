@@ -249,7 +249,7 @@ def test_labels_and_ids_of_any_signs(tmp_path: Path) -> None:
         "  c: {format: csv, annotation_id: k}\n  j: {format: jsonl, annotation_id: k}\n",
         classes=json.dumps(ODD, ensure_ascii=False),
     )
-    answers = [{"k": f"{odd}{k}", "item_id": odd, "annotator_id": odd, "label": odd} for k, odd in enumerate(ODD)]
+    answers = [{"k": odd, "item_id": odd, "annotator_id": f"{odd}{k}", "label": odd} for k, odd in enumerate(ODD)]
     lines = [",".join('"' + value.replace('"', '""') + '"' for value in a.values()) for a in answers]
     house.put("c/x.csv", "k,item_id,annotator_id,label\n" + "\n".join(lines) + "\n")
     house.put("j/x.jsonl", answers)
@@ -259,7 +259,7 @@ def test_labels_and_ids_of_any_signs(tmp_path: Path) -> None:
         assert found.keys() == set(ODD)
         for k, odd in enumerate(ODD):
             seen = found[odd]
-            expected = (f"{odd}{k}", person(odd, source), odd)
+            expected = (odd, person(f"{odd}{k}", source), odd)
             assert (seen["annotation_id"], seen["annotator_id"], seen["label"]) == expected
     assert len(night.quarantine) == 0
     assert house.lake.read(ANNOTATION_EVENTS, D1).equals(night.events.cast(ANNOTATION_EVENTS.schema))
@@ -345,3 +345,26 @@ def test_a_night_taken_in_parts_is_the_same(tmp_path: Path, monkeypatch: pytest.
     assert len(parts.events["item_id"].chunks) > 5
     assert whole.events.to_pylist() == parts.events.to_pylist()
     assert whole.events["landed_row"].to_pylist() == list(range(1, 201))
+
+
+def test_an_id_that_names_who_answered_is_made_anew(tmp_path: Path) -> None:
+    """Loss: the annotation id `jane@example.com-7` tells who it was, in every table that has it.
+
+    The same answer keeps the same id, other answers have others; an id that holds a number by chance stays.
+    """
+    house = House(tmp_path, "  s: {format: csv, annotation_id: k}\n")
+    head = "k,item_id,annotator_id,label\n"
+    house.put(
+        "s/x.csv", head + "jane@x.org-7,i1,jane@x.org,a\njane@x.org-8,i2,jane@x.org,a\n1907,i1,190,b\nannex,i2,ann,b\n"
+    )
+    night = house.night()
+    ids = {e["item_id"] + e["label"]: e["annotation_id"] for e in night.events.to_pylist()}
+    assert ids["i1b"] == "1907"
+    assert ids["i2b"] == "annex"
+    digits = person("jane@x.org").removeprefix("a-")
+    assert ids["i1a"].endswith(digits)
+    assert ids["i2a"].endswith(digits)
+    assert ids["i1a"] != ids["i2a"]
+    house.put("s/y.csv", head + "jane@x.org-7,i1,jane@x.org,a\njane@x.org-8,i2,jane@x.org,b\n", D2)
+    (event,) = house.ingest(D2).events.to_pylist()
+    assert (event["annotation_id"], event["label"]) == (ids["i2a"], "b")
