@@ -2,6 +2,9 @@
 
 The lock is the kernel's and goes with the process, however it ends: a lock file that a killed run left behind holds
 nobody up. What the file says is for people. Who holds it first removes what killed ones left half written.
+
+What takes a moment and may not wait for a night holds only what it changes (`changing`): a rollback the published
+folder, an act its log.
 """
 
 from __future__ import annotations
@@ -78,6 +81,17 @@ def alone(folder: DataFolder, project: str, what: str, *, unfinished: bool = Fal
         os.close(handle)
 
 
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Hold one file or folder while it is changed, waiting for whoever does; goes with the process, however it ends."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def holder_of(folder: DataFolder, project: str) -> Holder | None:
     """Who writes the project now; None where nobody does, whatever a killed process left in the lock file."""
     path = folder.lock(project)
@@ -99,19 +113,16 @@ def was_left(folder: DataFolder, project: str) -> Holder | None:
 
 def sweep_project(folder: DataFolder, project: str) -> list[Path]:
     """Remove what killed writers of a project left half written; only for who holds it."""
-    left = [
-        path
-        for place in (
-            *folder.lake.glob(f"*/project={project}"),
-            folder.published(project),
-            folder.report_index(project).parent,
-        )
-        for path in sweep(place)
-    ]
+    places = (*folder.lake.glob(f"*/project={project}"), folder.report_index(project).parent)
+    left = [path for place in places for path in sweep(place)]
     left += [path for place in folder.roles.glob(f"*/{project}") for path in sweep(place)]
     left += sweep(folder.erasures(project))
-    for path in (folder.mart(project), folder.alerts(project), folder.report_index(), folder.audit(project)):
+    for path in (folder.mart(project), folder.alerts(project), folder.report_index()):
         left += sweep_beside(path)
+    # Here people write too, without the project's lock.
+    for path, swept in ((folder.published(project), sweep), (folder.audit(project), sweep_beside)):
+        with changing(path) if path.exists() else contextlib.nullcontext():
+            left += swept(path)
     left += sweep(folder.landing(project), older=LANDING_AGE)
     return left + _spilled()
 

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from label_pipeline.folders import DataFolder
-from label_pipeline.locks import LANDING_AGE, HeldError, alone, holder_of, was_left
+from label_pipeline.locks import LANDING_AGE, HeldError, alone, changing, holder_of, was_left
 
 HOLD = (
     "import sys, time\nfrom label_pipeline.folders import DataFolder\nfrom label_pipeline.locks import alone\n"
@@ -104,6 +105,26 @@ def test_whoever_holds_it_first_sweeps(folder: DataFolder) -> None:
         assert len(left) >= len(ours) + 1
     assert not any(path.exists() for path in [*ours, spilled])
     assert all(path.exists() for path in others)
+
+
+def test_what_a_person_writes_meanwhile_is_not_swept(folder: DataFolder) -> None:
+    """Loss: a night that begins while LATEST is being taken back removes what is about to be renamed into its place."""
+    beside = folder.published("pets") / ".tmp-LATEST-0123abcd"
+    beside.parent.mkdir(parents=True)
+
+    def night() -> None:
+        with alone(folder, "pets", "a night"):
+            pass
+
+    with ThreadPoolExecutor(1) as other:
+        with changing(beside.parent):
+            beside.write_text("2026-10-05-01234567")
+            begun = other.submit(night)
+            with pytest.raises(TimeoutError):
+                begun.result(timeout=0.3)
+            beside.replace(beside.parent / "LATEST")
+        begun.result(timeout=30)
+    assert (beside.parent / "LATEST").read_text() == "2026-10-05-01234567"
 
 
 def ended_pid() -> int:

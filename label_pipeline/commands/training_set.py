@@ -16,6 +16,7 @@ from label_pipeline.errors import UserError
 from label_pipeline.files import replacing_folder
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
+from label_pipeline.locks import alone
 from label_pipeline.project import Project, load_project
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.compare import differing, same_rows
@@ -31,18 +32,23 @@ def run(arguments: argparse.Namespace) -> int:
     project, day = load_project(folder, arguments.project), parse_day(arguments.as_of)
     if not project.start <= day <= (project.end or date.max):
         raise UserError(f"{day} is outside the project", where=project.project, rule="start, end")
+    with alone(folder, project.project, "label-pipeline training-set"):  # a night would change what it reads
+        return _prove(folder, project, day, into=arguments.into, from_landing=arguments.from_landing)
+
+
+def _prove(folder: DataFolder, project: Project, day: date, *, into: str | None, from_landing: bool) -> int:
     home = folder.published(project.project)
     noted = manifests.accepted_versions(home).get(day)
     then = _manifest(home / noted) if noted else None
     with tempfile.TemporaryDirectory(prefix="label-pipeline-") as beside:
-        rebuilt = _rebuild(folder, DataFolder(Path(beside)), project, day, from_landing=arguments.from_landing)
+        rebuilt = _rebuild(folder, DataFolder(Path(beside)), project, day, from_landing=from_landing)
         if rebuilt is None:
             print(f"{day}: a gate stopped the day; there is no training set of it.")
             return STOPPED
         manifest = manifests.read(rebuilt)
         same = then is not None and same_rows(then, manifest)
         # What is published already needs no second version beside it that differs in a page or a setting.
-        place = Path(arguments.into) / rebuilt.name if arguments.into else home / (str(noted) if same else rebuilt.name)
+        place = Path(into) / rebuilt.name if into else home / (str(noted) if same else rebuilt.name)
         if not place.exists():
             with replacing_folder(place) as new:
                 shutil.copytree(rebuilt, new, dirs_exist_ok=True)

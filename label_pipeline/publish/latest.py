@@ -7,8 +7,6 @@ others; readers wait for nobody.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -17,6 +15,7 @@ from pathlib import Path
 from label_pipeline import audit, files
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
+from label_pipeline.locks import changing
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.decisions import RELEASE, ROLLBACK, hold
 
@@ -134,11 +133,7 @@ def _day(version: str) -> str:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Whoever moves LATEST holds the published folder until it is done; goes with the process, however it ends."""
+    """Whoever moves LATEST holds the published folder, not the project: taking a version back waits for no night."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with changing(folder):
         yield
-    finally:
-        os.close(handle)

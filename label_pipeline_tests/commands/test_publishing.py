@@ -15,6 +15,7 @@ from label_pipeline.cli import main
 from label_pipeline.contracts.tables import TABLES
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
+from label_pipeline.locks import alone
 from label_pipeline.publish import load_training_set
 from label_pipeline.publish.manifest import accepted_versions, latest, read, versions
 from label_pipeline_tests.orchestration.runs import D1, D2, D3, D4, ITEMS, answers, pets, put, run
@@ -131,6 +132,18 @@ def test_rollback_holds_until_it_is_released(published: Path, folder: DataFolder
 
 
 @pytest.mark.slow
+def test_a_version_is_taken_back_while_a_night_runs(published: Path, folder: DataFolder, say: Any) -> None:
+    """Loss: a bad version is trained on until a night of hours is over; a proof that mixes two states of the lake."""
+    before = latest(published)
+    with alone(folder, "pets", "a night"):
+        code, _, err = say("training-set", "pets", "--as-of", str(D2))
+        assert code == 2
+        assert "pets is being written by a night" in err
+        assert say("rollback", "pets", "--reason", "wrong labels")[0] == 0
+    assert before != latest(published)
+    assert say("rollback", "pets", "--release", "--reason", "mended")[0] == 0
+
+
 def test_an_override_publishes_with_its_reason(published: Path, folder: DataFolder, say: Any) -> None:
     """Loss: a set that passed on somebody's word, and whose it was is nowhere; or one word lets everything pass."""
     before = latest(published)
