@@ -68,6 +68,7 @@ def build_role_marts(
         if role not in roles:
             path.unlink(missing_ok=True)
             continue
+        make_folder(folder.roles)  # for all: whose name a folder has is no secret, and each lets its own in
         make_folder(path.parent, mode=FOLDER_MODE)
         if role == "quality":
             with replacing(path, mode=FILE_MODE) as beside:

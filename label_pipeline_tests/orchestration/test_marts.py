@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from label_pipeline.cli import main
@@ -57,6 +58,16 @@ def test_files_are_for_a_group_and_nobody_else(nights: tuple[DataFolder, Run]) -
         path = folder.role_mart(role, "sample")
         assert path.stat().st_mode & 0o777 == 0o640
         assert path.parent.stat().st_mode & 0o777 == path.parents[1].stat().st_mode & 0o777 == 0o750
+
+
+def test_what_is_published_names_nobody(nights: tuple[DataFolder, Run]) -> None:
+    """Loss: a page of a training set tells who labelled, to whoever may train."""
+    folder, _ = nights
+    files = [path for path in folder.published("sample").rglob("*") if path.is_file()]
+    assert len(files) > 10
+    for path in files:
+        text = str(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else path.read_text(encoding="utf-8")
+        assert not PSEUDONYM.search(text), path
 
 
 def test_runs_that_have_ended_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
