@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,16 +27,20 @@ from label_pipeline_tests.orchestration.runs import (
     write,
 )
 
+CANNOT = (
+    ("i30", (), "item 'i30' is not gold on 2026-10-05. See what it is: label-pipeline item pets i30"),
+    ("i05", ("--day", "2026-10-01"), "item 'i05' is gold since 2026-10-05, not on 2026-10-01"),
+)
+"""Appeals that no night would ever read."""
 WRONG = "i04"  # a cat that the seed file calls a dog
 GOLD = ("gold_set", "gold_asks", "annotator_standing", "gold_scores")
 ONLY = ("annotation_events", "items", "quarantine", "landings", "landed_predictions", "logins", *GOLD)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
+def house(root: Path) -> DataFolder:
     """One night in which everybody is told to be wrong about one check."""
     made = pets(
-        tmp_path_factory.mktemp("appeal"),
+        root,
         days=0,
         project=PETS.replace("gold: {", "people: {roster: people.csv}\ngold: {challenge_after: 4, "),
         seeds=SEEDS.replace(f"{WRONG},cat", f"{WRONG},dog"),
@@ -57,11 +62,21 @@ def appeal(folder: DataFolder, item: str, *more: str) -> int:
     )
 
 
-def test_an_appeal_is_decided_and_scores_follow(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def decide(folder: DataFolder) -> None:
+    """The judge answers on the third day."""
+    put(folder, D3, "judge.csv", f"item_id,annotator_id,label,at,weight\n{WRONG},judge,cat,{D3}T09:00:00,1\n")
+    run(folder, D3, D3, only=ONLY)
+
+
+def test_an_appeal_is_decided_and_scores_follow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: people are paid, or sent away, by a wrong answer key, and nobody can do anything about it."""
+    folder = house(tmp_path)
     assert scores(folder, D1) == [(2, 4), (3, 4), (3, 4)]  # c is wrong about i05 as well
     assert not partition(folder, "gold_asks", D1)
 
+    for item, more, words in CANNOT:
+        assert appeal(folder, item, *more) == 2
+        assert words in capsys.readouterr().err
     assert appeal(folder, WRONG, "--day", str(D2)) == 0
     assert "gold says dog of i04. From the night of 2026-10-06 on it waits" in capsys.readouterr().out
     run(folder, D2, D2, only=ONLY)
@@ -73,8 +88,7 @@ def test_an_appeal_is_decided_and_scores_follow(folder: DataFolder, capsys: pyte
     assert appeal(folder, WRONG, "--day", str(D2)) == 2
     assert f"item '{WRONG}' waits for an adjudicator since 2026-10-06" in capsys.readouterr().err
 
-    put(folder, D3, "judge.csv", f"item_id,annotator_id,label,at,weight\n{WRONG},judge,cat,{D3}T09:00:00,1\n")
-    run(folder, D3, D3, only=ONLY)
+    decide(folder)
     assert scores(folder, D3) == [(3, 4), (4, 4), (4, 4)]
     assert not partition(folder, "gold_asks", D3)
     versions = [r for r in partition(folder, "gold_set", D3) if r["item_id"] == WRONG]
@@ -91,23 +105,13 @@ def test_an_appeal_is_decided_and_scores_follow(folder: DataFolder, capsys: pyte
 
 
 @pytest.mark.slow
-def test_a_rebuild_reads_the_appeal(folder: DataFolder) -> None:
+def test_a_rebuild_reads_the_appeal(tmp_path: Path) -> None:
     """Loss: a backfill forgets the appeal, and scores everybody by the wrong key again."""
+    folder = house(tmp_path)
+    assert appeal(folder, WRONG, "--day", str(D2)) == 0
+    run(folder, D2, D2, only=ONLY)
+    decide(folder)
     before = [partition(folder, "gold_set", day) for day in (D1, D2, D3)]
+    assert [row["label"] for row in before[2] if row["item_id"] == WRONG] == ["dog", "cat"]
     run(folder, D1, D3, only=ONLY)
     assert [partition(folder, "gold_set", day) for day in (D1, D2, D3)] == before
-
-
-@pytest.mark.parametrize(
-    ("item", "more", "words"),
-    [
-        ("i30", (), "item 'i30' is not gold on 2026-10-07. See what it is: label-pipeline item pets i30"),
-        ("i05", ("--day", "2026-10-01"), "item 'i05' is gold since 2026-10-05, not on 2026-10-01"),
-    ],
-)
-def test_what_cannot_be_challenged(
-    folder: DataFolder, item: str, more: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Loss: an appeal that no night will ever read, and somebody who waits for it."""
-    assert appeal(folder, item, *more) == 2
-    assert words in capsys.readouterr().err
