@@ -21,6 +21,7 @@ from label_pipeline.files import TEMPORARY
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.locks import holder_of, was_left
+from label_pipeline.privacy.journal import read_journal, resuming
 from label_pipeline.project import Project, load_project, project_names
 
 if TYPE_CHECKING:
@@ -221,6 +222,9 @@ def _lock(folder: DataFolder, project: Project, about: str) -> Iterator[Finding]
     """Who writes the project now, and who was killed at it."""
     if holder := holder_of(folder, project.project):
         yield Finding("ok", about, f"is being written by {holder}")
+    elif (journal := read_journal(folder, project.project)) is not None:
+        do = f"Run: label-pipeline {resuming(journal, project.project)}, or the nightly run, which does it first."
+        yield Finding("warn", about, f"{journal.name} was broken off, and half of it is done", do)
     elif left := was_left(folder, project.project):
         do = "Nothing: its lock went with it, and the next nightly run removes what it left half written."
         yield Finding("warn", about, f"{left} ended before its end", do)

@@ -31,7 +31,7 @@ from label_pipeline.project_files import persons
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.decisions import RELEASE, hold
 from label_pipeline.publish.prune import remove
-from label_pipeline.publish.withdrawn import withdraw, withdrawn
+from label_pipeline.publish.withdrawn import reinstate, withdraw, withdrawn
 from label_pipeline.retention import EVERY_DAY, rebuilt_from
 
 OUT_OF_REACH = (
@@ -79,6 +79,8 @@ def _groups(folder: DataFolder, asked: str | None) -> list[list[House]]:
     known = [load_project(folder, name) for name in names]
     houses = [House(folder, project, persons(folder, project, secret)) for project in known]
     owners = {house.project.landing_of for house in houses if asked in (None, house.name)}
+    # Whose item is asked for reads the files: another project may have other ids for the same rows.
+    houses.sort(key=lambda house: house.name != asked)
     return [[h for h in houses if h.project.landing_of == owner] for owner in sorted(owners)]
 
 
@@ -180,7 +182,7 @@ def _states(house: House) -> list[Any]:
 
 def _say_plan(plan: dict[str, dict[str, Any]], landed: Sequence[Landed], *, dry_run: bool) -> None:
     files = sorted({f"{one.day}/{one.found.file.name}" for one in landed})
-    print(f"{'Would be' if dry_run else 'Is'} erased:")
+    print("Would be erased:" if dry_run else "To erase:")
     print(f"  landing: {sum(one.found.answers for one in landed)} answers in {len(files)} files")
     for name, told in plan.items():
         lines = [("table", "rows"), *((table, str(n)) for table, n in told["rows"].items())]
@@ -291,6 +293,9 @@ def _again(house: House, told: dict[str, Any]) -> dict[str, Any]:
     if first <= eve and house.project.labels.has_consensus:
         again(first, eve, lambda n: n == "report")
     _forget_pruned(house, told)
+    for day, version in manifests.accepted_versions(published).items() if published.is_dir() else ():
+        if first <= day and day in (reissued, last):
+            reinstate(published, version)  # made anew, it came out the same
     newest = manifests.latest(published) if published.is_dir() else None
     fit = newest is not None and newest not in withdrawn(published)
     return {"version": newest if fit else None, "stopped": stopped}

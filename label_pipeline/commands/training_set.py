@@ -81,7 +81,7 @@ def _rebuild(folder: DataFolder, beside: DataFolder, project: Project, day: date
     From the day's own state where the lake has it, else from the nearest day before that it has, else, or if asked,
     from landing alone. What nights write into the audit log they write into a copy.
     """
-    for part in ("projects", "landing"):
+    for part in ("projects", "landing", "erasures"):
         if (folder.root / part).exists():
             (beside.root / part).symlink_to(folder.root / part)
     if (folder.root / "audit").exists():

@@ -80,6 +80,11 @@ def close_journal(folder: DataFolder, journal: Journal) -> None:
         journal_file(folder, project).unlink(missing_ok=True)
 
 
+def resuming(journal: Journal, project: str) -> str:
+    """The command that goes on with it."""
+    return "rotate-key --resume" if journal.kind == "rotation" else f"erase {project} --resume"
+
+
 def require_none(folder: DataFolder, project: str) -> None:
     """Refuse to write a project while an erasure or a rotation of it was broken off.
 
@@ -88,10 +93,9 @@ def require_none(folder: DataFolder, project: str) -> None:
     """
     journal = read_journal(folder, project)
     if journal is not None:
-        command = "rotate-key" if journal.kind == "rotation" else f"erase {project}"
         raise UserError(
             f"{journal.name} was broken off, and half of it is done",
             where=f"project {project}",
             rule="nothing is written over it",
-            do=f"Run: label-pipeline {command} --resume",
+            do=f"Run: label-pipeline {resuming(journal, project)}",
         )

@@ -18,6 +18,7 @@ from label_pipeline.folders import DataFolder
 from label_pipeline.locks import changing
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.decisions import RELEASE, ROLLBACK, hold
+from label_pipeline.publish.withdrawn import require_not_withdrawn, withdrawn
 
 PUBLISH = "publish"
 
@@ -90,6 +91,7 @@ def roll_back(
                 where=f"project {project}",
                 do="A rollback goes back; --release lets LATEST go forward again.",
             )
+        require_not_withdrawn(published, target)
         manifests.verify(published / target, manifests.read(published / target))
         # The log first: a night that comes between finds the hold, whether LATEST has moved yet or not.
         audit.record(
@@ -110,7 +112,8 @@ def release(folder: DataFolder, project: str, *, reason: str, who: str, at: date
         held, known = hold(folder, project), manifests.versions(published)
         if held is None:
             raise UserError("no rollback holds LATEST", where=f"project {project}", do="There is nothing to release.")
-        newest = [v for v in manifests.accepted_versions(published).values() if v in known]
+        unfit = withdrawn(published)
+        newest = [v for v in manifests.accepted_versions(published).values() if v in known and v not in unfit]
         target = newest[-1] if newest else held.version
         audit.record(
             folder, project, at=at, actor=who, action=RELEASE, subject="LATEST", reason=reason,
@@ -122,7 +125,7 @@ def release(folder: DataFolder, project: str, *, reason: str, who: str, at: date
 
 def _before(folder: Path, current: str) -> str | None:
     """The newest accepted version of a day before that of `current` which is there."""
-    known = set(manifests.versions(folder))
+    known = set(manifests.versions(folder)) - withdrawn(folder).keys()
     days = [v for v in manifests.accepted_versions(folder).values() if v in known and _day(v) < _day(current)]
     return days[-1] if days else None
 

@@ -18,6 +18,11 @@ def withdraw(folder: Path, version: str, why: str) -> None:
     write_text(folder / WITHDRAWN / version, why + "\n")
 
 
+def reinstate(folder: Path, version: str) -> None:
+    """Take the note away from a version that was made anew, without what was erased, and came out the same."""
+    (folder / WITHDRAWN / version).unlink(missing_ok=True)
+
+
 def withdrawn(folder: Path) -> dict[str, str]:
     """The withdrawn versions, each with why."""
     notes = sorted(p for p in (folder / WITHDRAWN).glob("*") if manifests.NAME.fullmatch(p.name))
