@@ -27,6 +27,8 @@ from label_pipeline_tests.orchestration.runs import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 CANNOT = (
     ("i30", (), "item 'i30' is not gold on 2026-10-05. See what it is: label-pipeline item pets i30"),
     ("i05", ("--day", "2026-10-01"), "item 'i05' is gold since 2026-10-05, not on 2026-10-01"),
@@ -104,7 +106,6 @@ def test_an_appeal_is_decided_and_scores_follow(tmp_path: Path, capsys: pytest.C
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_a_rebuild_reads_the_appeal(tmp_path: Path) -> None:
     """Loss: a backfill forgets the appeal, and scores everybody by the wrong key again."""
     folder = house(tmp_path)

@@ -13,11 +13,13 @@ from label_pipeline.contracts.tables import ANNOTATOR_STANDING
 from label_pipeline.gold.life import gold_set
 from label_pipeline.gold.recheck import Doubts, doubted
 from label_pipeline.gold.told import (
+    APPEALED,
     CLOSED,
     DOUBTED,
     LOST,
     OPENED,
     REGAINED,
+    appeals,
     gold_acts,
     promoted_before,
     promotion_acts,
@@ -97,3 +99,22 @@ def test_who_falls_and_who_recovers() -> None:
     (undone,) = standing_acts(good, fallen)
     assert (undone.action, undone.subject) == (REGAINED, "annotator a")
     assert "decided anew" in undone.reason
+
+
+def test_an_appeal_holds_until_the_truth_is_decided_anew() -> None:
+    """Loss: an appeal that is forgotten the next night, or that challenges the decision it led to for ever."""
+    log = entries(
+        Act("a-1", APPEALED, "item a", "irony", after=str(day(3))),
+        Act("lead", APPEALED, "item gone", "why", after=str(day(3))),
+    )
+    frame = gold_set(NONE, seeds(("a", "cat", "check", "")), decisions(), day(0)).frame
+    assert appeals(log, frame, day(2)) == {}
+    assert appeals(log, frame, day(3)) == appeals(log, frame, day(9)) == {"a": f"appeal of {day(3)}: irony"}
+    waiting = doubted(frame, appeals(log, frame, day(3)), day(3), Doubts())
+    assert waiting["valid_to"].tolist() == [day(3)]
+    ruling = decisions(("a", "dog", "x", pd.NaT, "", 4))
+    decided = gold_set(waiting, seeds(("a", "cat", "check", "")), ruling, day(4)).frame
+    assert decided["label"].tolist() == ["cat", "dog"]
+    assert appeals(log, decided, day(5)) == {}
+    again = [*log, *entries(Act("a-1", APPEALED, "item a", "still", after=str(day(6))))]
+    assert appeals(again, decided, day(6)) == {"a": f"appeal of {day(6)}: still"}
