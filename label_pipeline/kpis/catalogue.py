@@ -229,7 +229,7 @@ _TURNAROUND = tuple(
             "a settled label",
             "from arrival to the annotation that settled the item, items settled in the last 28 days, gold seeds left"
             " out",
-            "no item was settled in the last 28 days",
+            "no item was settled in the last 28 days, or all on the day they landed, their arrival unknown",
         ),
         (
             "review_turnaround",

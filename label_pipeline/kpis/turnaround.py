@@ -69,8 +69,9 @@ def settled_hours(night: Night) -> pd.Series[Any]:
 
     An item is settled by its last answer that had landed on its first settled day, at the time that answer was
     given; where no time is known, at the end of that day. It arrives at arrived_at; where that is unknown both
-    ends are ends of days, landing to settling, so that two clocks are never mixed. Gold seeds were settled
-    before they came and are left out, as are items answered before they arrived (the clocks disagree).
+    ends are ends of days, landing to settling, so that two clocks are never mixed: with no arrival known and
+    everything settled on the day it landed, nothing is known of the wait, and no row is given. Gold seeds were
+    settled before they came and are left out, as are items answered before they arrived (the clocks disagree).
     """
     settled = night.settled_by_labelling
     settled = settled.assign(settled_day=pd.to_datetime(settled["settled_day"]))
@@ -84,7 +85,9 @@ def settled_hours(night: Night) -> pd.Series[Any]:
     done = _last_answer(night, settled["settled_day"]).fillna(day_ends).where(arrived.notna(), day_ends)
     arrived = arrived.fillna(ends_of(settled["landed_day"], night.timezone))
     hours = (done - arrived).dt.total_seconds() / 3600.0
-    return hours[hours >= 0]
+    hours = hours[hours >= 0]
+    tells = settled.loc[hours.index, "arrived_at"].notna() | (hours > 0)
+    return hours if tells.any() else hours.iloc[:0]
 
 
 def _last_answer(night: Night, settled_day: pd.Series[Any]) -> pd.Series[Any]:

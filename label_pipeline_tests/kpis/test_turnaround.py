@@ -13,6 +13,18 @@ def event(item: str, at: str | None, landed: date, status: str = "submitted") ->
     return {"item_id": item, "annotated_at": at, "landed_day": landed, "status": status}
 
 
+def test_a_day_that_is_both_ends_tells_nothing() -> None:
+    """Guards against a wait of 0 s where no time is known at all, as in a table that landed as it was."""
+    items = [{"item_id": f"i{k}", "arrived_at": None, "landed_day": DAY} for k in range(20)]
+    settled = [{"item_id": f"i{k}", "settled_day": DAY} for k in range(20)]
+    assert settled_hours(night(items=items, first_settled=settled)).empty
+    waited = [*items[:-1], items[-1] | {"landed_day": SEVEN}]  # one came the day before: now days can be told apart
+    assert settled_hours(night(items=waited, first_settled=settled)).tolist() == [0.0] * 19 + [24.0]
+    timed = [*items[:-1], items[-1] | {"arrived_at": "2026-10-08T08:00Z"}]
+    found = settled_hours(night(items=timed, first_settled=settled, events=[event("i19", "2026-10-08T09:00Z", DAY)]))
+    assert found.tolist() == [0.0] * 19 + [1.0]
+
+
 def test_hours_by_hand() -> None:
     """Guards against a wait measured to an answer that came after the item was settled, or between two clocks."""
     items = [
