@@ -219,7 +219,7 @@ def bury(house: House, without: Without, logins: Iterable[Login]) -> None:
 
 
 def clear_landing(landed: Iterable[Landed], without: Without, words: Iterable[str]) -> list[Redacted]:
-    """Rewrite or remove the landed files that hold them; returns what became of each."""
+    """Rewrite the landed files that hold them; returns what became of each. What cannot be rewritten is there still."""
     done = []
     with connect() as con:
         for one in landed:

@@ -1,8 +1,8 @@
 """One landed file without the people and items that are erased: found, rewritten beside, proven, and renamed.
 
 Proven: read again through its adapter, the file has every answer of others and nothing else. A file that cannot be
-rewritten so, or that cannot be read and names somebody, is removed whole. Where records stand is `records`', how files
-hold them `containers`'.
+rewritten so, or that cannot be read and names somebody, is left to the caller. Where records stand is `records`', how
+files hold them `containers`'.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """What became of a landed file, how many answers went, and why where it was removed."""
+    """What became of a landed file, how many answers go, and why where it was not rewritten."""
 
     name: str
     fate: Literal["rewritten", "removed", "kept"]
@@ -171,16 +171,18 @@ def redact_delivered(project: Project, files: Iterable[LandedFile], wanted: Want
             found = find(con, project, file, wanted)
             if found is not None:
                 words = wanted.words | found.words | telling((*found.erased.people, *found.erased.items))
-                done.append(redact(con, project, found, replace(wanted, words=words), keep=True))
+                done.append(redact(con, project, found, replace(wanted, words=words)))
     return done
 
 
-def redact(con: Any, project: Project, found: Found, wanted: Wanted, *, keep: bool = False) -> Redacted:
-    """Rewrite a file without what was found in it, or remove it; with `keep` one that cannot be rewritten stays."""
+def redact(con: Any, project: Project, found: Found, wanted: Wanted) -> Redacted:
+    """Rewrite a file without what was found in it; remove it where nothing else is in it.
+
+    One that cannot be rewritten is kept: what of others was taken in of it must be safe before it goes.
+    """
     file = found.file
     if found.unreadable:
-        file.path.unlink()
-        return Redacted(file.name, "removed", 0, "it could not be read, and names the person")
+        return Redacted(file.name, "kept", 0, "it could not be read, and names who is erased")
     try:
         before, items = _answers_without(con, project, file, found.erased)
         with replacing(file.path) as beside:
@@ -196,10 +198,7 @@ def redact(con: Any, project: Project, found: Found, wanted: Wanted, *, keep: bo
         return Redacted(file.name, "removed", found.answers, "nothing else was in it")
     except (UserError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = error.what if isinstance(error, UserError) else type(error).__name__
-        if keep:
-            return Redacted(file.name, "kept", 0, f"it could not be rewritten: {why}")
-        file.path.unlink()
-        return Redacted(file.name, "removed", found.answers, f"it could not be rewritten: {why}")
+        return Redacted(file.name, "kept", found.answers, f"it could not be rewritten: {why}")
     return Redacted(file.name, "rewritten", found.answers)
 
 
