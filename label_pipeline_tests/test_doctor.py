@@ -179,7 +179,7 @@ def test_what_every_account_may_read(sound: DataFolder, monkeypatch: pytest.Monk
     monkeypatch.setattr(doctor_privacy, "_open_to_all", lambda p: bool(p.stat().st_mode & 0o005))  # of pytest's folder
     (found,) = worse(sound)
     assert (found.level, found.about) == ("warn", "permissions")
-    assert found.do == f"Run: chmod o-rwx {sound.roles / 'training'}"
+    assert found.do.startswith("Run there: chmod o-rwx roles/training. ")
 
 
 def test_a_closed_folder_above_is_enough(tmp_path: Path) -> None:
