@@ -22,10 +22,8 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=1_000_000)
     items = parser.parse_args().items
     with tempfile.TemporaryDirectory(prefix="label-pipeline-roles-") as root:
-        code = (
-            "import sys; from pathlib import Path; from benchmarks.publish import prepare; prepare(Path(sys.argv[1]), "
-        )
-        subprocess.run([sys.executable, "-c", f"{code}{items})", root], check=True)
+        code = f"from pathlib import Path; from benchmarks.publish import prepare; prepare(Path({root!r}), {items})"
+        subprocess.run([sys.executable, "-c", code], check=True)
         _build(Path(root))
     return 0
 
