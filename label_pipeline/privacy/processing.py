@@ -115,11 +115,11 @@ def _retention(project: Project) -> str:
     ]
     lines += [f"{cell(name)}: {days} days, and of no month the first" for name, days in sorted(keep.tables.items())]
     for name, days in sorted(keep.landing.items()):
-        lines.append(f"landed files of {'all other sources' if name == ALL_SOURCES else cell(name)}: {days} days")
-    if not keep.landing:
         lines.append(
-            "landed files, identities included: until somebody deletes them (`retention.landing` says otherwise)"
+            f"landed files of {'every source not named here' if name == ALL_SOURCES else cell(name)}: {days} days"
         )
+    if not keep.landing:
+        lines.append("landed files, identities included: until somebody deletes them (see `retention.landing`)")
     return "What `label-pipeline prune` keeps:\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
