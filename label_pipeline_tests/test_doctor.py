@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -113,6 +115,17 @@ def test_a_folder_that_may_not_be_written(sound: DataFolder) -> None:
     sound.project("p").parent.chmod(0o500)
     assert [f.about for f in worse(sound)] == ["data folder"]
     sound.project("p").parent.chmod(0o700)
+
+
+def test_little_room_to_sort_in(sound: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss: a night of an hour ends at the first table too large for memory, on a disk nobody thought of."""
+    real, place = shutil.disk_usage, tempfile.gettempdir()
+    full = real(place)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full if str(path) == place else real(path))
+    (found,) = worse(sound)
+    assert (found.level, found.about) == ("warn", "disk")
+    assert f"0.0 GB free in {place}" in found.words
+    assert "TMPDIR" in found.do
 
 
 def test_a_run_whose_process_is_gone(sound: DataFolder) -> None:
