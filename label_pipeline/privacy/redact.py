@@ -33,6 +33,9 @@ from label_pipeline.sql import connect, scratch
 SAME = "annotation_id, item_id, annotator, label, status, started_at, annotated_at, batch_id"
 
 
+CHUNK, OVERLAP = 1 << 24, 1 << 10  # bytes; even, so that UTF-16 stays in step
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Whose and which records go: a login (source, identity), an item id as the lake has it; and `words` that tell who
@@ -57,19 +60,28 @@ class Wanted:
 
 
 def _texts(path: Path) -> Iterator[str]:
-    """Everything that may be text in a file: of a zip its files, of Parquet its values."""
-    content = path.read_bytes()
-    if content.startswith(b"PAR1"):
-        import pyarrow.parquet as pq
+    """Everything that may be text in a file, in parts that overlap: of a zip its files, of Parquet its values."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start == b"PAR1":
+            import pyarrow.parquet as pq
 
-        table = pq.read_table(path, partitioning=None)
-        yield from (str(value) for name in table.column_names for value in table[name].unique().to_pylist())
-        return
-    if content.startswith(b"PK"):
-        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-            yield from archive.namelist()
-            yield from (archive.read(entry).decode("utf-8", "replace") for entry in archive.namelist())
-    yield from (content.decode(code, "replace") for code in ("utf-8", "utf-16-le", "utf-16-be"))
+            table = pq.read_table(path, partitioning=None)
+            yield from (str(value) for name in table.column_names for value in table[name].unique().to_pylist())
+            return
+        if start.startswith(b"PK"):
+            with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+                yield from archive.namelist()
+                yield from (archive.read(entry).decode("utf-8", "replace") for entry in archive.namelist())
+        file.seek(0)
+        seam, chunk = b"", file.read(CHUNK)
+        while chunk:
+            block, following = seam + chunk, file.read(CHUNK)
+            # What is ASCII has a zero beside each sign in UTF-16.
+            for code in ("utf-8", "utf-16-le", "utf-16-be") if b"\0" in block else ("utf-8",):
+                # A letter at a cut: what may be a part of a longer word there is whole in the next part.
+                yield ("x" if seam else "") + block.decode(code, "replace") + ("x" if following else "")
+            seam, chunk = block[-OVERLAP:], following
 
 
 @dataclass(frozen=True, slots=True)
