@@ -183,9 +183,11 @@ def _labels_of(desk: Desk, day: date, items: Collection[str]) -> pd.DataFrame:
     import pyarrow as pa
 
     if day < desk.project.start:
-        return CONSENSUS_LABELS.empty().to_pandas()
-    labels = desk.lake.read(CONSENSUS_LABELS, day)
-    frame: pd.DataFrame = labels.filter(pa.array(is_in(labels["item_id"], items))).to_pandas()
+        labels = CONSENSUS_LABELS.empty()
+    else:
+        labels = desk.lake.read(CONSENSUS_LABELS, day)
+        labels = labels.filter(pa.array(is_in(labels["item_id"], items)))
+    frame: pd.DataFrame = labels.to_pandas()
     return frame
 
 
