@@ -22,6 +22,7 @@ from label_pipeline.cli import BAD_INPUT, OK, main
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.privacy import redact
+from label_pipeline.privacy.containers import rewrite
 from label_pipeline.privacy.journal import read_journal
 from label_pipeline_tests.orchestration.runs import D1, D2, D3, partition, put, run, write
 from label_pipeline_tests.privacy.planted import ANA, BEN
@@ -94,7 +95,7 @@ def test_a_file_that_cannot_be_rewritten_goes_whole_and_others_answers_stay(
     before: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Loss: everybody's answers in a file that no rule fits, once the lake is made anew from landing."""
-    folder, real = copied(before, tmp_path / "data"), redact.rewrite
+    folder, real = copied(before, tmp_path / "data"), rewrite
 
     def first_day_fails(path: Path, *more: Any) -> int:
         if path.parent.parent.name == str(D1):
