@@ -52,7 +52,7 @@ def test_a_late_file_changes_the_days_from_its_own_on(folder: DataFolder) -> Non
     put(folder, D2, "late.csv", answers(ITEMS[:2], D1, who="z"))
     assert run(folder, D2, D3, only=[*INTAKE, "gold_set", "gold_asks"]).success
     changed = {name for name, digest in state(folder).items() if before.get(name) != digest}
-    assert {name.split("/")[1] for name in changed} == {"annotation_events", "landings"}
+    assert {name.split("/")[1] for name in changed} == {"annotation_events", "landings", "logins"}  # `z` is new
     assert {name.split("/")[3] for name in changed} == {f"day={D2}"}
 
 
