@@ -68,7 +68,7 @@ def test_a_flood_and_a_fault(
     with hook() as server:
         monkeypatch.setenv("HOOK", server.url)
         with monkeypatch.context() as broken:
-            broken.setattr(assets_publish, "build_mart", breaks)
+            broken.setattr(assets_publish, "build_marts", breaks)
             assert nightly("2026-10-05") == 2
             assert nightly("2026-10-05") == 2
         assert nightly("2026-10-05") == 0
