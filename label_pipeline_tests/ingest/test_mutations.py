@@ -41,7 +41,7 @@ def test_a_night_of_damage(tmp_path: Path) -> None:
 
 @pytest.mark.slow(seconds=150)
 def test_a_campaign_of_damage(tmp_path: Path) -> None:
-    """Loss: as above, for what is met once in thousands of files. LABEL_PIPELINE_CASES=20000 runs the whole campaign."""
+    """Loss: as above, for what is met once in thousands of files. LABEL_PIPELINE_CASES=20000 runs them all."""
     workers = os.cpu_count() or 1
     share = CASES // workers + 1
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
