@@ -17,6 +17,7 @@ from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.kept import kept_words, last_table
 from label_pipeline.locks import alone
+from label_pipeline.memory import be_frugal
 from label_pipeline.project import Project, load_project, project_names
 from label_pipeline.renewal import renew
 from label_pipeline.retention import rebuilt_from
@@ -38,6 +39,7 @@ class Asked:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run every project; one that cannot run stops no other. The worst outcome is the exit code."""
+    be_frugal()
     folder = DataFolder.choose(arguments.data)
     asked = _asked(arguments)
     names = [arguments.project] if arguments.project else project_names(folder)
