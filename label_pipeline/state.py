@@ -33,19 +33,24 @@ def current_events(lake: Lake, day: date, people: pd.DataFrame) -> pa.Table:
     Sorted by item, annotator and event. `people` is the roster.
     """
     with connect() as con:
-        con.register("roster", people)
-        return con.sql(
-            f"""
-            WITH versions AS (
-                SELECT * EXCLUDE (day), day AS landed_day FROM {_partitions(con, lake, ANNOTATION_EVENTS, day)}
-                QUALIFY row_number() OVER (PARTITION BY source, annotation_id ORDER BY
-                    annotated_at DESC NULLS LAST, day DESC, event_id) = 1
-            )
-            SELECT v.*, coalesce(r."group", 'unknown') AS "group", coalesce(r.role, 'annotator') AS role
-            FROM versions v LEFT JOIN roster r USING (annotator_id)
-            ORDER BY item_id, annotator_id, event_id
-            """
-        ).to_arrow_table()
+        return current_of(con, _partitions(con, lake, ANNOTATION_EVENTS, day), people)
+
+
+def current_of(con: Any, events: str, people: pd.DataFrame) -> pa.Table:
+    """`current_events` of the rows of `events`, SQL with the column `day`; all versions of an answer are among them."""
+    con.register("roster", people)
+    return con.sql(
+        f"""
+        WITH versions AS (
+            SELECT * EXCLUDE (day), day AS landed_day FROM {events}
+            QUALIFY row_number() OVER (PARTITION BY source, annotation_id ORDER BY
+                annotated_at DESC NULLS LAST, day DESC, event_id) = 1
+        )
+        SELECT v.*, coalesce(r."group", 'unknown') AS "group", coalesce(r.role, 'annotator') AS role
+        FROM versions v LEFT JOIN roster r USING (annotator_id)
+        ORDER BY item_id, annotator_id, event_id
+        """
+    ).to_arrow_table()
 
 
 def counted(

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, NamedTuple, Protocol, Self, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
-from label_pipeline.consensus.base import check_gold
 from label_pipeline.shards.runners import InProcess, Runner
 from label_pipeline.votes import AnyArray, FloatArray, IntArray, Votes
 
@@ -32,17 +31,13 @@ class Shard:
     """Some of the items with all their annotations; annotators and classes are those of all shards.
 
     `gold` int32 (n_items,) holds class codes, -1 where the truth is unknown; `model` (n_items, n_classes) a model's
-    class probabilities, where there is one.
+    class probabilities, where there is one. `index` is the shard's place among all.
     """
 
     votes: Votes
     gold: IntArray
     model: FloatArray | None = None
-
-    @classmethod
-    def of(cls, votes: Votes, gold: IntArray | None = None, model: FloatArray | None = None) -> Self:
-        """A shard. Raises UserError for gold labels that do not fit the votes."""
-        return cls(votes, check_gold(gold, votes), model)
+    index: int = 0
 
 
 class Source(Protocol):

@@ -48,5 +48,5 @@ def scattered(
         part = Votes(
             votes.items[items], votes.annotators, votes.classes, offsets, votes.annotator[rows], votes.label[rows]
         )
-        parts.append(Shard(part, known[items], None if model is None else np.ascontiguousarray(model[items])))
+        parts.append(Shard(part, known[items], None if model is None else np.ascontiguousarray(model[items]), k))
     return Shards(votes.annotators, votes.classes, Held(tuple(parts)), runner or InProcess())
