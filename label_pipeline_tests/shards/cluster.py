@@ -1,0 +1,88 @@
+"""A standalone Spark cluster of one master and some workers on loopback, as processes that can be killed.
+
+Runs where pyspark is; nothing else of the tests is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MEMORY = "700m"
+
+
+class Cluster:
+    """`url` is what Spark connects to; `workers` are killed one by one."""
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        self.folder, self.port = folder, _free_port()
+        self.url = f"spark://127.0.0.1:{self.port}"
+        self.master = self._start("master.Master", "--port", str(self.port))
+        self._wait("master", "I have been elected leader")
+        common = ["--cores", "1", "--memory", MEMORY, "--work-dir", str(folder / "work")]
+        self.workers = [
+            self._start("worker.Worker", *common, self.url, name=f"worker-{k}") for k in range(workers)
+        ]
+        for k in range(workers):
+            self._wait(f"worker-{k}", "Successfully registered with master")
+
+    def kill_worker(self, k: int) -> None:
+        """SIGKILL to a worker and the executor it started."""
+        os.killpg(self.workers[k].pid, signal.SIGKILL)
+        self.workers[k].wait()
+
+    def stop(self) -> None:
+        """End what is left, and wait for it."""
+        for process in (*self.workers, self.master):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _start(self, what: str, *arguments: str, name: str = "master") -> subprocess.Popen[bytes]:
+        import pyspark
+
+        home = Path(pyspark.__file__).parent
+        here = Path(__file__).parents[2]
+        env = os.environ | {
+            "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(self.folder / "local"),
+            "PYTHONPATH": str(here), "PYSPARK_PYTHON": sys.executable, "SPARK_DAEMON_MEMORY": "256m",
+        }  # fmt: skip
+        command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{what}", "--host", "127.0.0.1"]
+        with (self.folder / f"{name}.log").open("wb") as log:
+            return subprocess.Popen(
+                [*command, "--webui-port", "0", *arguments],
+                env=env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    def _wait(self, name: str, words: str) -> None:
+        log, end = self.folder / f"{name}.log", time.monotonic() + 60
+        while words not in log.read_text():
+            if time.monotonic() > end:
+                raise TimeoutError(log.read_text()[-2000:])
+            time.sleep(0.1)
+
+
+@contextmanager
+def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """A cluster that is there and is gone afterwards; logs stand in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    started = Cluster.__new__(Cluster)
+    started.workers = []
+    try:
+        started.__init__(folder, workers)  # type: ignore[misc]
+        yield started
+    finally:
+        started.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
