@@ -16,6 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MEMORY = "700m"
+SETTINGS = {
+    "spark.executor.memory": "512m",
+    "spark.driver.memory": "512m",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+"""What fits such a cluster."""
 
 
 class Cluster:
@@ -27,9 +34,7 @@ class Cluster:
         self.master = self._start("master.Master", "--port", str(self.port))
         self._wait("master", "I have been elected leader")
         common = ["--cores", "1", "--memory", MEMORY, "--work-dir", str(folder / "work")]
-        self.workers = [
-            self._start("worker.Worker", *common, self.url, name=f"worker-{k}") for k in range(workers)
-        ]
+        self.workers = [self._start("worker.Worker", *common, self.url, name=f"worker-{k}") for k in range(workers)]
         for k in range(workers):
             self._wait(f"worker-{k}", "Successfully registered with master")
 
@@ -62,7 +67,7 @@ class Cluster:
             )  # fmt: skip
 
     def _wait(self, name: str, words: str) -> None:
-        log, end = self.folder / f"{name}.log", time.monotonic() + 60
+        log, end = self.folder / f"{name}.log", time.monotonic() + 180
         while words not in log.read_text():
             if time.monotonic() > end:
                 raise TimeoutError(log.read_text()[-2000:])
