@@ -1,4 +1,4 @@
-"""Annotator statistics on shards: `annotators.table.annotator_report` in three passes, without what needs time.
+"""Annotator statistics on shards: `annotators.table.annotator_report` in two passes, without what needs time.
 
 Pace, repetition and drift follow each annotator through their work, which lies in all shards: their columns are empty
 and their flags are not raised here.

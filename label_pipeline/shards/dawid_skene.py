@@ -27,6 +27,7 @@ from label_pipeline.consensus.dawid_skene import (
     coin_rows,
     coin_step,
 )
+from label_pipeline.errors import UserError
 from label_pipeline.shards.base import Shard, Shards
 from label_pipeline.shards.fits import Concluded, Totals, totals
 from label_pipeline.votes import FloatArray, IntArray, require_dense
@@ -127,8 +128,13 @@ def fit_dawid_skene(shards: Shards, model: DawidSkene | None = None) -> DawidSke
 
 
 def fit_one_coin(shards: Shards, model: OneCoin | None = None) -> DawidSkeneFit:
-    """`model` (`OneCoin` with its parameters) fitted to all shards. Raises UserError as the model does."""
+    """`model` (`OneCoin` with its parameters) fitted to all shards.
+
+    Raises UserError as the model does, and for `EvenOneCoin`, whose steps are others.
+    """
     model = copy(model) if model else OneCoin()
+    if type(model) is not OneCoin:
+        raise UserError("one_coin_even does not run on shards", do="Use one_coin, or dawid_skene_even.")
     check_parameters(model.prior, model.strength, model.max_iter, model.tol)
     return _fit_one_coin(shards, model, totals(shards))
 

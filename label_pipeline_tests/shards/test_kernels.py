@@ -10,11 +10,13 @@ from label_pipeline.agreement.kappa import fleiss_kappa, pairwise_cohen, raw_agr
 from label_pipeline.annotators.table import annotator_report
 from label_pipeline.consensus import dawid_skene as local_dawid_skene
 from label_pipeline.consensus.crowdlab import CROWDLAB
+from label_pipeline.consensus.even import EvenOneCoin
 from label_pipeline.errors import UserError
 from label_pipeline.noise.issues import label_noise
 from label_pipeline.shards import agreement, annotators, noise
 from label_pipeline.shards.base import GROUPS, Cells, Largest, added, groups
 from label_pipeline.shards.crowdlab import fit_crowdlab
+from label_pipeline.shards.dawid_skene import fit_one_coin
 from label_pipeline.shards.fits import totals
 from label_pipeline.shards.memory import scattered
 from label_pipeline.votes import Votes
@@ -106,6 +108,12 @@ def test_too_many_confusions_are_one_coin_here_too(monkeypatch):
     votes = votes_of([(0, 0, 0), (0, 1, 0), (1, 0, 1), (1, 1, 0), (2, 1, 2), (2, 2, 2)], 3, 3, 3)
     fit, local = assert_equal(scattered(votes, np.array([1, 0, 1])), votes, "dawid_skene")
     assert fit.diagnostics_["one_coin"] == local.diagnostics_["one_coin"] == 1.0
+
+
+def test_a_model_whose_steps_are_others_is_refused():
+    """Guards against plain one-coin passed off as its even variant, which iterates differently."""
+    with pytest.raises(UserError, match="one_coin_even does not run on shards"):
+        fit_one_coin(scattered(votes_of([(0, 0, 0)], 1, 1, 2), np.zeros(1, dtype=np.int64)), EvenOneCoin())
 
 
 def test_totals_by_hand():
