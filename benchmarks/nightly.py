@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -126,10 +126,16 @@ def measured(command: list[str], data: Path) -> Side:
     return Side(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
-def night(data: Path, day: date) -> Side:
-    """One night, in a process of its own."""
+def night(data: Path, day: date) -> tuple[Side, list[dict[str, Any]]]:
+    """One night, in a process of its own, and what its steps took.
+
+    Each step begins the kernel's count of the peak anew: that of the night is the highest of them.
+    """
     call = ["nightly", "--project", "big", "--data", str(data), "--day", str(day)]
-    return measured([sys.executable, "-m", "label_pipeline.cli", *call], data)
+    took = measured([sys.executable, "-m", "label_pipeline.cli", *call], data)
+    steps = stages(data)
+    highest = max((int(float(step["peak_memory_mb"]) * 1e6) for step in steps), default=0)
+    return replace(took, memory=max(took.memory, highest)), steps
 
 
 def duckdb_read(data: Path) -> Side:
@@ -167,10 +173,9 @@ def measure(data: Path, annotations: int) -> dict[str, float]:
     """Both nights of one size and DuckDB's read, printed; the figures that are promised."""
     land(data, annotations)
     reads = [duckdb_read(data)]
-    first = night(data, DAY)
-    steps = stages(data)
+    first, steps = night(data, DAY)
     reads.append(duckdb_read(data))
-    second = night(data, DAY + timedelta(days=1))
+    second, _ = night(data, DAY + timedelta(days=1))
     read = min(reads, key=lambda side: side.cpu)
     size = sum(f.stat().st_size for f in (data / "landing").rglob("*") if f.is_file())
     print(f"\n{annotations:,} annotations, {int(annotations * ITEM_SHARE):,} items, {size / 1e6:,.0f} MB landed")

@@ -118,7 +118,7 @@ def record_all(folder: DataFolder, project: str, acts: Iterable[Act], *, at: dat
             file.write("".join(lines).encode())
             file.flush()
             os.fsync(file.fileno())
-            write_text(_head(path), f"{last.seq} {last.chain}\n")
+        _tell_head(path, last)
 
 
 def erase(
@@ -144,13 +144,14 @@ def erase(
         file.seek(0)
         known = _parsed(_whole_lines(file.read()), path)
         if any(entry.act.action == ERASE and entry.act.subject == subject for entry in known):
+            _tell_head(path, known[-1])
             return 0
         new = [_blanked(entry, change) for entry in known]
         lines = [f"{n.seq}:{_content(n)}" for n, entry in zip(new, known, strict=True) if n is not entry]
         act = Act(actor, ERASE, subject, change(reason), after=" ".join(lines))
         last = Entry.after(known[-1] if known else None, at, act)
         write_text(path, "".join(entry.line() for entry in [*new, last]))
-        write_text(_head(path), f"{last.seq} {last.chain}\n")
+        _tell_head(path, last)
     return len(lines)
 
 
@@ -201,6 +202,14 @@ def person() -> str:
 def _head(path: Path) -> Path:
     """Where the newest entry's place and hash stand, by which lines cut off at the end are missed."""
     return path.with_suffix(".head")
+
+
+def _tell_head(path: Path, last: Entry | None) -> None:
+    """Let the head name the newest entry; also where a kill came between an entry and its head, and nothing is new."""
+    head = _head(path)
+    told = f"{last.seq} {last.chain}\n" if last else ""
+    if told and (not head.is_file() or head.read_text(encoding="utf-8") != told):
+        write_text(head, told)
 
 
 def _whole_lines(content: bytes) -> bytes:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from label_pipeline.compiled import compiled
 from label_pipeline.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.float64]
@@ -55,8 +58,8 @@ def code_column(column: Any, name: str, also: Any = None) -> tuple[IntArray, Any
     import pyarrow.compute as pc
 
     codes, values, objects = _encode(column, name)
-    if also is not None:
-        extra, objects = _encode(also, f"items (for {name})")[1], None
+    if also is not None and not values.equals(extra := _encode(also, f"items (for {name})")[1]):
+        objects = None
         if len(extra) and len(values) and extra.type != values.type:
             raise UserError(
                 f"'{name}' holds {values.type} and the items given hold {extra.type}",
@@ -65,6 +68,8 @@ def code_column(column: Any, name: str, also: Any = None) -> tuple[IntArray, Any
         values = pc.unique(pa.concat_arrays([values, extra]) if len(values) else extra)
     if len(values) == 0:
         return np.empty(0, dtype=np.int32), np.empty(0, dtype=object)
+    if _ascending(values):
+        return codes, (values.to_numpy(zero_copy_only=False) if objects is None else objects)
     order = _order_of_text(values) if pa.types.is_large_string(values.type) else np.argsort(values.to_numpy())
     rank = np.empty(len(values), dtype=np.int32)
     rank[order] = np.arange(len(values), dtype=np.int32)
@@ -84,12 +89,7 @@ def _encode(column: Any, name: str) -> tuple[IntArray, Any, AnyArray | None]:
     try:
         if isinstance(column, (pa.Array, pa.ChunkedArray)):
             column = pa.chunked_array([column]) if isinstance(column, pa.Array) else column
-            if pa.types.is_dictionary(column.type):
-                column = column.cast(column.type.value_type)
-            encoded = column.dictionary_encode().unify_dictionaries()
-            chunks = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-            codes = np.concatenate([*chunks, np.empty(0, dtype=np.int32)])
-            values = encoded.chunk(0).dictionary if chunks else pa.array([], column.type)
+            codes, values = _encode_arrow(column)
         else:
             # Factorizing objects first lets Arrow convert the distinct ones only.
             series = column if isinstance(column, pd.Series) else pd.Series(column)
@@ -113,6 +113,48 @@ def _encode(column: Any, name: str) -> tuple[IntArray, Any, AnyArray | None]:
             do="Leave out rows without an item, an annotator or a label.",
         )
     return codes, _plain(values, name), objects
+
+
+def _encode_arrow(column: pa.ChunkedArray) -> tuple[IntArray, Any]:
+    """Codes of an Arrow column, -1 for nothing, and its distinct values; of text held as codes those very codes."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type) and (own := _own_codes(column)) is not None:
+        return own
+    column = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    return _chunks(column.dictionary_encode().unify_dictionaries())
+
+
+def _own_codes(column: pa.ChunkedArray) -> tuple[IntArray, Any] | None:
+    """The codes in which a column of text is held, and the values that occur; None where a value has several codes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes, values = _chunks(column.unify_dictionaries())
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return None
+    if not _ascending(values) and pc.count_distinct(values).as_py() < len(values):
+        return None
+    used = np.bincount(codes[codes >= 0] if codes.min(initial=0) < 0 else codes, minlength=len(values)) > 0
+    if used.all():
+        return codes, values
+    return np.append(np.cumsum(used, dtype=np.int32) - 1, np.int32(-1))[codes], values.filter(pa.array(used))
+
+
+def _chunks(encoded: pa.ChunkedArray) -> tuple[IntArray, Any]:
+    import pyarrow as pa
+
+    chunks = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
+    codes = np.concatenate([*chunks, np.empty(0, dtype=np.int32)]).astype(np.int32, copy=False)
+    return codes, encoded.chunk(0).dictionary if chunks else pa.array([], encoded.type.value_type)
+
+
+def _ascending(values: Any) -> bool:
+    """Whether each value is greater than the one before it, as ids are that were sorted before."""
+    import pyarrow.compute as pc
+
+    following = pc.less(values.slice(0, max(len(values) - 1, 0)), values.slice(1))
+    return pc.all(following, skip_nulls=False).as_py() is True
 
 
 def _factorize_objects(values: AnyArray) -> tuple[IntArray, AnyArray]:

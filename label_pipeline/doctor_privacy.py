@@ -48,9 +48,11 @@ def who_reads(folder: DataFolder) -> Iterator[Finding]:
     """Folders with people's data that every account of the machine may read."""
     places = [p for p in sorted(folder.root.iterdir()) if p.is_dir() and p.name not in (*FOR_ALL, folder.roles.name)]
     places += sorted(folder.roles.glob("*/"))
-    for place in [p for p in places if _open_to_all(p)]:
-        words = f"every account of this machine may read {place}"
-        yield Finding("warn", "permissions", words, f"Run: chmod o-rwx {place}")
+    opened = [str(p.relative_to(folder.root)) for p in places if _open_to_all(p)]
+    if opened:
+        words = f"every account of this machine may read {', '.join(opened)} in {folder.root}"
+        do = f"Run there: chmod o-rwx {' '.join(opened)}. docs/privacy.md has the set-up of roles."
+        yield Finding("warn", "permissions", words, do)
 
 
 def _open_to_all(place: Path) -> bool:

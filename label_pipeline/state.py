@@ -10,11 +10,17 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from label_pipeline.coding import code_column
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PREDICTIONS, Table
+from label_pipeline.held_codes import codes_of, is_in
 from label_pipeline.lake import Lake
 from label_pipeline.project import Project
 from label_pipeline.sources.text import json_key
 from label_pipeline.sql import connect, file_list, identifier, literal
+from label_pipeline.votes import sort_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,33 +30,114 @@ TEST_QUESTIONS = ("appen", "cvat", "labelbox", "toloka")
 """Formats whose gold mark is on the question: it was asked to score people."""
 TRUSTED_ANSWERS = ("label_studio_json",)
 """Formats whose gold mark is on one answer, which somebody trusts; it votes like any other, but on evaluation gold."""
-NEWEST = "annotated_at DESC NULLS LAST, landed_day DESC, event_id"
+VERSION = ["event_id", "annotation_id", "started_at", "duration_source", "landed_file", "landed_row"]
+"""What tells one version of an answer from another, and nothing of what was said."""
 
 
-def current_events(lake: Lake, day: date, people: pd.DataFrame) -> pa.Table:
+def current_events(lake: Lake, day: date, people: pd.DataFrame, *, versions: bool = True) -> pa.Table:
     """The newest version of every answer as of `day`, whatever its status, with group, role and landed_day.
 
-    Sorted by item, annotator and event. `people` is the roster.
+    Sorted by item, annotator and event; texts are held as codes. `people` is the roster. Without
+    `versions`, what only tells one version of an answer from another is left out (`VERSION`).
     """
+    return current_of(_landed(lake, day), people, versions=versions)
+
+
+def current_of(rows: pa.Table, people: pd.DataFrame, *, versions: bool = True) -> pa.Table:
+    """`current_events` among `rows`, as `held` gives them: all versions of an answer, or none of them."""
+    import pyarrow as pa
+
+    gone = _superseded(rows)
+    if len(gone):
+        kept = np.ones(len(rows), dtype=np.bool_)
+        kept[gone] = False
+        rows = rows.filter(pa.array(kept))
+    rows = _in_order(rows)
+    rows = rows if versions else rows.drop_columns(VERSION)
+    return _with_roles(rows, people)
+
+
+def _landed(lake: Lake, day: date) -> pa.Table:
+    """All that landed up to `day`, with the column landed_day."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    parts = []
+    for path in lake.files(ANNOTATION_EVENTS, day):
+        with pq.ParquetFile(path, read_dictionary=list(ANNOTATION_EVENTS.coded), memory_map=True) as file:
+            part = file.read()
+        landed = date.fromisoformat(path.parent.name.removeprefix("day="))
+        parts.append(part.append_column("landed_day", pa.repeat(pa.scalar(landed, pa.date32()), len(part))))
+    return held(parts)
+
+
+def held(parts: list[pa.Table]) -> pa.Table:
+    """Events with the column landed_day and texts as codes, in one table; an empty one where there are no parts."""
+    import pyarrow as pa
+
+    if not parts:
+        coded = ANNOTATION_EVENTS.coded
+        empty = ANNOTATION_EVENTS.empty().append_column("landed_day", pa.array([], pa.date32()))
+        codes = [f.with_type(pa.dictionary(pa.int32(), f.type)) if f.name in coded else f for f in empty.schema]
+        parts = [empty.cast(pa.schema(codes))]
+    return pa.concat_tables(parts).replace_schema_metadata(None).unify_dictionaries()
+
+
+def _superseded(rows: pa.Table) -> npt.NDArray[np.int64]:
+    """The rows that are older versions of an answer: the newest is the one given last, at equal times landed last.
+
+    Few answers have several versions: they are found by the hash of their id, and looked at closely.
+    """
+    import pyarrow as pa
+
+    told = ["source", "annotation_id", "annotated_at", "landed_day", "event_id"]
     with connect() as con:
-        return current_of(con, _partitions(con, lake, ANNOTATION_EVENTS, day), people)
-
-
-def current_of(con: Any, events: str, people: pd.DataFrame) -> pa.Table:
-    """`current_events` of the rows of `events`, SQL with the column `day`; all versions of an answer are among them."""
-    con.register("roster", people)
-    return con.sql(
-        f"""
-        WITH versions AS (
-            SELECT * EXCLUDE (day), day AS landed_day FROM {events}
+        con.register("versions", rows.select(told).append_column("place", pa.array(np.arange(len(rows)))))
+        found = con.sql(
+            """
+            WITH several AS (SELECT hash(source, annotation_id) AS id FROM versions GROUP BY id HAVING count(*) > 1)
+            SELECT place FROM versions WHERE hash(source, annotation_id) IN (FROM several)
             QUALIFY row_number() OVER (PARTITION BY source, annotation_id ORDER BY
-                annotated_at DESC NULLS LAST, day DESC, event_id) = 1
-        )
-        SELECT v.*, coalesce(r."group", 'unknown') AS "group", coalesce(r.role, 'annotator') AS role
-        FROM versions v LEFT JOIN roster r USING (annotator_id)
-        ORDER BY item_id, annotator_id, event_id
-        """
-    ).to_arrow_table()
+                annotated_at DESC NULLS LAST, landed_day DESC, event_id) > 1
+            """
+        ).fetchnumpy()
+    return np.asarray(found["place"], dtype=np.int64)
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    """The rows by item, annotator and event, items as codes in the order of their ids."""
+    import pyarrow as pa
+
+    item, items = code_column(rows["item_id"], "item_id")
+    annotator, people = code_column(rows["annotator_id"], "annotator_id")
+    held = pa.DictionaryArray.from_arrays(pa.array(item), pa.array(items, pa.string()))
+    rows = rows.set_column(rows.column_names.index("item_id"), "item_id", held)
+    order = sort_order(item, annotator, len(items), len(people))
+    if order is None:
+        order = np.arange(len(rows))
+    item, annotator = item[order], annotator[order]
+    again = (item[1:] == item[:-1]) & (annotator[1:] == annotator[:-1])
+    if again.any():
+        several = np.flatnonzero(np.append(again, False) | np.insert(again, 0, False))
+        group = np.cumsum(~np.insert(again, 0, False))[several]
+        event = np.unique(rows["event_id"].take(order[several]).to_numpy(), return_inverse=True)[1]
+        order[several] = order[several[np.lexsort((event, group))]]
+    return rows if (order[1:] > order[:-1]).all() else rows.take(order)
+
+
+def _with_roles(rows: pa.Table, people: pd.DataFrame) -> pa.Table:
+    """With group and role, by the roster; who is not in it is an annotator of an unknown group."""
+    import pyarrow as pa
+
+    known = people.set_index("annotator_id")
+    codes, names = codes_of(rows["annotator_id"]) if len(rows) else (np.empty(0, np.int32), pa.array([], pa.string()))
+    for column, otherwise in (("group", "unknown"), ("role", "annotator")):
+        theirs = known[column].reindex(names.to_pylist()).fillna(otherwise)
+        values = sorted({*theirs, otherwise})
+        place = np.array([values.index(each) for each in theirs], dtype=np.int32)
+        held = pa.DictionaryArray.from_arrays(pa.array(place[codes]), pa.array(values, pa.string()))
+        rows = rows.append_column(column, held)
+    return rows
 
 
 def counted(
@@ -63,32 +150,45 @@ def counted(
     `evaluation`, all that a tool marks as gold. Such an answer may be the truth itself, or was given by people who had
     seen it, and what annotations are worth is measured there.
     """
-    with connect() as con:
-        con.register("events", events)
-        con.register("gold", _items(gold))
-        con.register("evaluation", _items(evaluation))
-        return con.sql(
-            f"""
-            SELECT * FROM events WHERE status = 'submitted' AND role NOT IN ('adjudicator', 'model')
-                AND (NOT ({_is_test(test_sources)}) OR item_id IN (SELECT item_id FROM gold))
-                AND NOT (is_gold_check AND item_id IN (SELECT item_id FROM evaluation))
-            QUALIFY row_number() OVER (PARTITION BY item_id, annotator_id ORDER BY {NEWEST}) = 1
-            ORDER BY item_id, annotator_id
-            """
-        ).to_arrow_table()
+    votes = is_in(events["status"], ["submitted"]) & ~is_in(events["role"], ["adjudicator", "model"])
+    marked = events["is_gold_check"].to_numpy()
+    if test_sources:
+        votes &= ~(marked & is_in(events["source"], test_sources)) | is_in(events["item_id"], gold)
+    if marked.any():
+        votes &= ~(marked & is_in(events["item_id"], evaluation))
+    return _one_each(events, votes)
 
 
 def heard(events: pa.Table) -> pa.Table:
     """What models answered, in the shape of `counted`: evidence on an item, but no person's."""
-    with connect() as con:
-        con.register("events", events)
-        return con.sql(
-            f"""
-            SELECT * FROM events WHERE status = 'submitted' AND role = 'model'
-            QUALIFY row_number() OVER (PARTITION BY item_id, annotator_id ORDER BY {NEWEST}) = 1
-            ORDER BY item_id, annotator_id
-            """
-        ).to_arrow_table()
+    return _one_each(events, is_in(events["status"], ["submitted"]) & is_in(events["role"], ["model"]))
+
+
+def _one_each(events: pa.Table, chosen: npt.NDArray[np.bool_]) -> pa.Table:
+    """The chosen rows of current events, of several by one annotator on one item the newest.
+
+    Newest is what was given last, at equal times landed last, and else the first in the order of the rows.
+    """
+    import pyarrow as pa
+
+    rows = np.flatnonzero(chosen)
+    if len(rows) == 0:
+        return events.slice(0, 0)
+    item, annotator = (codes_of(events[name])[0][rows] for name in ("item_id", "annotator_id"))
+    again = (item[1:] == item[:-1]) & (annotator[1:] == annotator[:-1])
+    if again.any():
+        several = rows[np.append(again, False) | np.insert(again, 0, False)]
+        told = events.select(["item_id", "annotator_id", "annotated_at", "landed_day"]).take(several)
+        with connect() as con:
+            con.register("answers", told.append_column("place", pa.array(several)))
+            older = con.sql(
+                """
+                SELECT place FROM answers QUALIFY row_number() OVER (PARTITION BY item_id, annotator_id
+                    ORDER BY annotated_at DESC NULLS LAST, landed_day DESC, place) > 1
+                """
+            ).fetchnumpy()
+        chosen[older["place"]] = False
+    return events if chosen.all() else events.filter(pa.array(chosen))
 
 
 def hidden_questions(events: pa.Table, *, test_sources: Sequence[str], gold: Iterable[str]) -> pa.Table:

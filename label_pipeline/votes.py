@@ -26,7 +26,7 @@ from label_pipeline.coding import (
 from label_pipeline.compiled import compiled
 from label_pipeline.errors import UserError
 
-__all__ = ["DENSE_CELLS", "AnyArray", "BoolArray", "FloatArray", "IntArray", "Votes", "require_dense"]
+__all__ = ["DENSE_CELLS", "AnyArray", "BoolArray", "FloatArray", "IntArray", "Votes", "require_dense", "sort_order"]
 
 DENSE_CELLS = 1 << 30
 """The largest items × classes matrix that is ever built (8 GB of float64)."""
@@ -156,7 +156,7 @@ class Votes:
         item_code, item_ids = code_column(read(item), item, also=items)
         annotator_code, annotator_ids = code_column(read(annotator), annotator)
         label_code, class_names = code_labels(read(label), label, classes)
-        order = _sort_order(item_code, annotator_code, len(item_ids), len(annotator_ids))
+        order = sort_order(item_code, annotator_code, len(item_ids), len(annotator_ids))
         if order is not None:
             item_code, annotator_code, label_code = item_code[order], annotator_code[order], label_code[order]
         repeated = (item_code[1:] == item_code[:-1]) & (annotator_code[1:] == annotator_code[:-1])
@@ -189,7 +189,7 @@ class Votes:
         for code, size, what in zip(codes, map(len, (item_ids, annotator_ids, names)), _CODED, strict=True):
             if len(code) and (code.min() < 0 or code.max() >= size):
                 raise UserError(f"a {what} code lies outside 0..{size - 1}", do="Code against the ids given.")
-        order = _sort_order(codes[0], codes[1], len(item_ids), len(annotator_ids))
+        order = sort_order(codes[0], codes[1], len(item_ids), len(annotator_ids))
         if order is not None:
             codes = [code[order] for code in codes]
         if ((codes[0][1:] == codes[0][:-1]) & (codes[1][1:] == codes[1][:-1])).any():
@@ -216,7 +216,7 @@ def _offsets(item: IntArray, n_items: int) -> IntArray:
     return offsets
 
 
-def _sort_order(item: IntArray, annotator: IntArray, n_items: int, n_annotators: int) -> IntArray | None:
+def sort_order(item: IntArray, annotator: IntArray, n_items: int, n_annotators: int) -> IntArray | None:
     """The permutation that sorts by item, then annotator; None where the order is right already."""
     if _is_sorted(item, annotator):
         return None

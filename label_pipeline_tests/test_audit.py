@@ -100,6 +100,21 @@ def test_a_kill_before_the_head_is_written_breaks_nothing(folder: DataFolder) ->
     assert len(entries(folder, "p")) == 4
 
 
+def test_a_rerun_mends_the_head_that_a_kill_left_behind(folder: DataFolder) -> None:
+    """Loss: the entries since then could be cut off unseen, and a night run again is not the night undisturbed."""
+    head = folder.audit("p").with_suffix(".head")
+    behind = head.read_text()
+    more = [Act("nightly", "publish", "2026-10-07-0c", "all gates hold")]
+    record_all(folder, "p", more, at=AT, once=True)
+    undisturbed = head.read_text()
+    head.write_text(behind)
+    record_all(folder, "p", more, at=AT, once=True)
+    assert head.read_text() == undisturbed
+    head.unlink()
+    record_all(folder, "p", [], at=AT)
+    assert head.read_text() == undisturbed
+
+
 def _writes(root: str, name: str) -> None:
     for k in range(20):
         record(DataFolder(Path(root)), "p", at=AT, actor=name, action="override", subject=str(k), reason="r")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -115,6 +117,17 @@ def test_a_folder_that_may_not_be_written(sound: DataFolder) -> None:
     sound.project("p").parent.chmod(0o700)
 
 
+def test_little_room_to_sort_in(sound: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss: a night of an hour ends at the first table too large for memory, on a disk nobody thought of."""
+    real, place = shutil.disk_usage, tempfile.gettempdir()
+    full = real(place)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full if str(path) == place else real(path))
+    (found,) = worse(sound)
+    assert (found.level, found.about) == ("warn", "disk")
+    assert f"0.0 GB free in {place}" in found.words
+    assert "TMPDIR" in found.do
+
+
 def test_a_run_whose_process_is_gone(sound: DataFolder) -> None:
     """Guards against a killed run that nobody knows of, and against a doctor that ends runs itself."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
@@ -179,7 +192,7 @@ def test_what_every_account_may_read(sound: DataFolder, monkeypatch: pytest.Monk
     monkeypatch.setattr(doctor_privacy, "_open_to_all", lambda p: bool(p.stat().st_mode & 0o005))  # of pytest's folder
     (found,) = worse(sound)
     assert (found.level, found.about) == ("warn", "permissions")
-    assert found.do == f"Run: chmod o-rwx {sound.roles / 'training'}"
+    assert found.do.startswith("Run there: chmod o-rwx roles/training. ")
 
 
 def test_a_closed_folder_above_is_enough(tmp_path: Path) -> None:

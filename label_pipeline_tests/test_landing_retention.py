@@ -100,6 +100,30 @@ def test_old_files_go_and_their_answers_stay(pets: DataFolder, capsys: pytest.Ca
     assert "0 landed files went." in capsys.readouterr().out
 
 
+def test_a_kill_while_files_go_loses_nothing(pets: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loss: a file that is gone and not noted is a day that the next walk makes anew from what is left."""
+
+    plain = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "b.csv":
+            raise KeyboardInterrupt
+        plain(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert main(["prune", "pets"]) == 3
+    monkeypatch.undo()
+    assert gone_files(pets, "pets", D1) == ["crowd/a.csv"]
+    assert [file.name for file in landed_files(pets, "pets", D1)] == ["shop/b.csv"]
+    monkeypatch.setenv("LABEL_PIPELINE_DATA", str(pets.root))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    before = lake_of(pets)
+    intake(pets, D1)
+    assert lake_of(pets) == before
+    assert main(["prune", "pets"]) == 0
+    assert gone_files(pets, "pets", D1) == ["crowd/a.csv", "shop/b.csv"]
+
+
 def test_a_rebuild_keeps_what_cannot_be_taken_in_again(pets: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: a walk from the start writes empty days over the only copy of what people answered."""
     before = lake_of(pets)

@@ -85,12 +85,14 @@ def test_whoever_holds_it_first_sweeps(folder: DataFolder) -> None:
         folder.reports / "pets" / ".tmp-2026-10-05-0123abcd.html",
         folder.root / "marts" / ".tmp-pets-0123abcd.duckdb",
         folder.root / "marts" / ".tmp-pets.alerts-0123abcd.json",
+        folder.roles / "training" / "pets" / ".tmp-pets-0123abcd.duckdb",
         folder.root / "audit" / ".tmp-pets-0123abcd.head",
         folder.landing("pets") / "2026-10-05" / "crowd" / ".tmp-old-0123abcd.csv",
     ]
     others = [
         folder.lake / "items" / "project=toys" / "day=2026-10-05" / ".tmp-part-0123abcd.parquet",
         folder.root / "marts" / ".tmp-pets-b-0123abcd.duckdb",
+        folder.roles / "training" / "toys" / ".tmp-toys-0123abcd.duckdb",
         folder.landing("pets") / "2026-10-05" / "crowd" / ".tmp-new-0123abcd.csv",
         folder.lake / "items" / "project=pets" / "day=2026-10-05" / "part.parquet",
     ]

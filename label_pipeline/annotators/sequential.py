@@ -49,12 +49,12 @@ class Stretch:
 
 
 def upper_bound(
-    right: npt.NDArray[Any], n: npt.NDArray[Any], *, weight: float = 0.5, error: float = ERROR
+    right: npt.NDArray[Any], n: npt.NDArray[Any], *, weight: float | FloatArray = 0.5, error: float = ERROR
 ) -> FloatArray:
     """The largest shares (k,) that `right` of `n` (k,) leave possible, at every look at once; 1 without a failure.
 
     With weight 0.5 the bound fails at some look with probability error / 2 at most; with that of a `Stretch`, all
-    bounds of all starts together with `error` at most.
+    bounds of all starts together with `error` at most. `weight` is one for all or one each (k,).
     """
     right, wrong = np.asarray(right, dtype=np.float64), np.asarray(n - right, dtype=np.float64)
     target = -np.log(error * weight)
@@ -67,7 +67,7 @@ def upper_bound(
 
 
 def bounds(
-    right: npt.NDArray[Any], n: npt.NDArray[Any], *, weight: float = 0.5, error: float = ERROR
+    right: npt.NDArray[Any], n: npt.NDArray[Any], *, weight: float | FloatArray = 0.5, error: float = ERROR
 ) -> tuple[FloatArray, FloatArray]:
     """Lower and upper bound; at the default weight together a confidence sequence at level 1 − error."""
     upper = upper_bound(right, n, weight=weight, error=error)

@@ -55,7 +55,18 @@ def standing(answers: pd.DataFrame, first_votes: pd.Series[Any], limit: Limit | 
     for person, first in first_votes.sort_index().items():
         looks = of_person.get(str(person), days.iloc[:0])
         rows += _rows(str(person), pd.Timestamp(first).date(), looks, limit)
-    return pd.DataFrame(rows, columns=ANNOTATOR_STANDING.names)
+    return _bounded(pd.DataFrame(rows, columns=[*ANNOTATOR_STANDING.names, "weight"]))[ANNOTATOR_STANDING.names]
+
+
+def _bounded(stood: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their bounds, where there was anything to look at; searched for all at once."""
+    n, right = stood["n"].to_numpy(np.int64), stood["right"].to_numpy(np.int64)
+    looked = n > 0
+    found = bounds(right[looked], n[looked], weight=stood["weight"].to_numpy(np.float64)[looked])
+    for name, values in zip(("low", "high"), found, strict=True):
+        stood[name] = np.nan
+        stood.loc[looked, name] = values
+    return stood
 
 
 def scores(answers: pd.DataFrame, stood: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +102,6 @@ def _rows(person: str, first: date, looks: pd.DataFrame, limit: Limit | None) ->
     rows = []
     for k, each in enumerate(found):
         inside, showed = slice(each.first, each.last + 1), slice(each.first, each.shown + 1)
-        low, high = bounds(right[inside].sum(keepdims=True), n[inside].sum(keepdims=True), weight=each.weight)
         decided = days[each.shown] if each.below or k else begins[0]
         rows.append(
             {
@@ -102,9 +112,8 @@ def _rows(person: str, first: date, looks: pd.DataFrame, limit: Limit | None) ->
                 "decided_on": decided,
                 "n": int(n[inside].sum()),
                 "right": int(right[inside].sum()),
-                "low": float(low[0]) if len(days) else None,
-                "high": float(high[0]) if len(days) else None,
                 "reason": _reason(each, k, int(right[showed].sum()), int(n[showed].sum()), days, limit),
+                "weight": each.weight,
             }
         )
     return rows

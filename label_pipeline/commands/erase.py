@@ -25,6 +25,7 @@ from label_pipeline.privacy import erasure
 from label_pipeline.privacy.erasure import House, Landed
 from label_pipeline.privacy.journal import Journal, close_journal, read_journal, write_journal
 from label_pipeline.privacy.pseudonyms import key
+from label_pipeline.privacy.redact import Redacted
 from label_pipeline.privacy.without import Without
 from label_pipeline.project import load_project, project_names
 from label_pipeline.project_files import persons
@@ -111,7 +112,7 @@ def _erase(houses: Sequence[House], arguments: argparse.Namespace) -> int | None
             reason=arguments.reason,
             annotators=tuple(sorted(without.annotators)),
             items=tuple(sorted(without.items)),
-            told=plan,
+            told=plan | {"landing": {"files": _planned(landed)}},
         )
         write_journal(folder, journal)
         return _carry_out(houses, journal, landed, words)
@@ -180,6 +181,10 @@ def _states(house: House) -> list[Any]:
     return [t for t in TABLES.values() if t.as_of and t.name not in EVERY_DAY]
 
 
+def _planned(landed: Sequence[Landed]) -> list[dict[str, Any]]:
+    return [{"name": f"{one.day}/{one.found.file.name}", "answers": one.found.answers} for one in landed]
+
+
 def _say_plan(plan: dict[str, dict[str, Any]], landed: Sequence[Landed], *, dry_run: bool) -> None:
     files = sorted({f"{one.day}/{one.found.file.name}" for one in landed})
     print("Would be erased:" if dry_run else "To erase:")
@@ -211,9 +216,16 @@ def _carry_out(houses: Sequence[House], journal: Journal, landed: Sequence[Lande
         if not journal.has("tombstones", house.name):
             erasure.bury(house, without, logins | erasure.logins_of(house, without.annotators))
             step("tombstones", house)
+    if not journal.has("rewritten"):
+        files = _fates(houses[0], journal, erasure.clear_landing(landed, without, words))
+        kept = [file["name"] for file in files if file["fate"] == "kept"]
+        journal = replace(journal, told=_not_taken_in(journal.told, kept) | {"landing": {"files": files}})
+        step("rewritten", None)
     if not journal.has("landing"):
-        files = erasure.clear_landing(landed, without, words)
-        journal = replace(journal, told=journal.told | {"landing": {"files": [asdict(one) for one in files]}})
+        # From here on the journal says that their days are not taken in again: what was others' in them stays.
+        for file in journal.told["landing"]["files"]:
+            if file["fate"] == "kept":
+                (folder.landing(houses[0].project.landing_of) / file["name"]).unlink(missing_ok=True)
         step("landing", None)
     for house in houses:
         if not journal.has("files", house.name):
@@ -221,7 +233,8 @@ def _carry_out(houses: Sequence[House], journal: Journal, landed: Sequence[Lande
             step("files", house, rows | {"batches_sent": erasure.clear_sent(house, without)})
         if not journal.has("lake", house.name):
             told = journal.told[house.name]
-            gone = [d for d in erasure.days_with_gaps(house) if str(d) < told.get("intake_from", "9999")]
+            gone = [d for d in erasure.days_with_gaps(house) if "first" in told and told["first"] <= str(d)]
+            gone = [d for d in gone if str(d) < told["intake_from"]]
             step("lake", house, {"partitions": erasure.clear_lake(house, without, landing_gone=gone)})
         if not journal.has("audit", house.name):
             lines = audit.erase(
@@ -253,6 +266,26 @@ def _carry_out(houses: Sequence[House], journal: Journal, landed: Sequence[Lande
         if not journal.has("map", house.name):
             step("map", house, {"map_rows": erasure.forget_people(house, without)})
     return _close(houses, journal, [line for house in houses for line in erasure.mentions(house, wanted)])
+
+
+def _fates(house: House, journal: Journal, outcomes: Iterable[Redacted]) -> list[dict[str, Any]]:
+    """What became of every landed file that was found at first: of those that are clean already, before a kill too."""
+    known = {one.name: asdict(one) for one in outcomes}
+    landing = house.folder.landing(house.project.landing_of)
+    planned = {file["name"]: file["answers"] for file in journal.told["landing"]["files"]}
+    for name in planned.keys() - known.keys():
+        clean = Redacted(name, "rewritten", planned[name])
+        gone = Redacted(name, "removed", planned[name], "nothing else was in it")
+        known[name] = asdict(clean if (landing / name).exists() else gone)
+    return [known[name] for name in sorted(known)]
+
+
+def _not_taken_in(told: dict[str, dict[str, Any]], kept: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The plan of each project, with no day taken in again that has a file that is to go whole, nor one before it."""
+    if not kept:
+        return dict(told)
+    after = str(date.fromisoformat(max(kept)[:10]) + timedelta(days=1))
+    return {n: t | {"intake_from": max(t["intake_from"], after)} if "intake_from" in t else t for n, t in told.items()}
 
 
 def _withdraw(house: House, journal: Journal) -> None:
@@ -327,6 +360,10 @@ def _forget_pruned(house: House, told: dict[str, Any]) -> None:
         write_indexes(house.folder, house.name)
 
 
+def _said(file: dict[str, Any]) -> dict[str, Any]:
+    return file | {"fate": "removed"} if file["fate"] == "kept" else file
+
+
 def _close(houses: Sequence[House], journal: Journal, mentioned: Iterable[str]) -> int:
     """Write the certificate, close the journal and say what was done; returns the exit code."""
     folder, mentioned = houses[0].folder, sorted(set(mentioned))
@@ -336,7 +373,7 @@ def _close(houses: Sequence[House], journal: Journal, mentioned: Iterable[str]) 
         told = {k: v for k, v in journal.told[house.name].items() if k not in left_out}
         certificate = {
             "certificate": journal.name, "of": journal.kind, "project": house.name, "by": journal.by, "at": journal.at,
-            "reason": journal.reason, "landing": journal.told["landing"]["files"],
+            "reason": journal.reason, "landing": [_said(file) for file in journal.told["landing"]["files"]],
             "dagster": journal.told["storage"], **told, "to_mend_by_hand": mentioned, "out_of_reach": OUT_OF_REACH,
         }  # fmt: skip
         path = folder.erasures(house.name) / f"{name}.json"

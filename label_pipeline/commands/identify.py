@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         action=ACTION,
         subject=name,
         reason=arguments.reason,
-        after=f"{len({(k.met.source, k.met.identity) for k in found})} logins shown",
+        after=f"logins shown: {len({(k.met.source, k.met.identity) for k in found})}",
     )
     if not found:
         place = identity_map.map_file()

@@ -19,6 +19,7 @@ from label_pipeline.contracts.tables import BATCHES
 from label_pipeline.errors import UserError
 from label_pipeline.files import write_text
 from label_pipeline.folders import DataFolder
+from label_pipeline.held_codes import plain
 from label_pipeline.project import load_project
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _show_price(desk: Desk, day: date, planned: Plan) -> None:
 
     if not desk.project.costs:
         return
-    given = desk.annotations(day).select(["group", "duration_s"]).to_pandas()
+    given = plain(desk.annotations(day), ["group", "duration_s"])
     exact = Estimate(*(float(planned.annotations),) * 3, planned.annotations)
     prices = [
         f"{cost.group} {cost.money.value:,.2f}"

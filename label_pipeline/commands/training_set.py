@@ -13,14 +13,16 @@ from label_pipeline.cli import OK, STOPPED
 from label_pipeline.clock import days, parse_day
 from label_pipeline.contracts.tables import CONSENSUS_LABELS
 from label_pipeline.errors import UserError
-from label_pipeline.files import replacing_folder
+from label_pipeline.files import make_folder, replacing_folder
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
-from label_pipeline.locks import alone
+from label_pipeline.locks import changing
 from label_pipeline.project import Project, load_project
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.publish.compare import differing, same_rows
 from label_pipeline.retention import rebuilt_from
+
+Stamp = tuple[int, int, int] | None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,25 +34,21 @@ def run(arguments: argparse.Namespace) -> int:
     project, day = load_project(folder, arguments.project), parse_day(arguments.as_of)
     if not project.start <= day <= (project.end or date.max):
         raise UserError(f"{day} is outside the project", where=project.project, rule="start, end")
-    with alone(folder, project.project, "label-pipeline training-set"):  # a night would change what it reads
-        return _prove(folder, project, day, into=arguments.into, from_landing=arguments.from_landing)
-
-
-def _prove(folder: DataFolder, project: Project, day: date, *, into: str | None, from_landing: bool) -> int:
     home = folder.published(project.project)
     noted = manifests.accepted_versions(home).get(day)
     then = _manifest(home / noted) if noted else None
     with tempfile.TemporaryDirectory(prefix="label-pipeline-") as beside:
-        rebuilt = _rebuild(folder, DataFolder(Path(beside)), project, day, from_landing=from_landing)
+        rebuilt = _rebuild(folder, DataFolder(Path(beside)), project, day, from_landing=arguments.from_landing)
         if rebuilt is None:
             print(f"{day}: a gate stopped the day; there is no training set of it.")
             return STOPPED
         manifest = manifests.read(rebuilt)
         same = then is not None and same_rows(then, manifest)
         # What is published already needs no second version beside it that differs in a page or a setting.
-        place = Path(into) / rebuilt.name if into else home / (str(noted) if same else rebuilt.name)
+        place = Path(arguments.into) / rebuilt.name if arguments.into else home / (str(noted) if same else rebuilt.name)
         if not place.exists():
-            with replacing_folder(place) as new:
+            make_folder(place.parent)
+            with changing(place.parent), replacing_folder(place) as new:  # a night that begins sweeps there
                 shutil.copytree(rebuilt, new, dirs_exist_ok=True)
     manifests.verify(place, manifests.read(place))
     print(f"{place}\n{day}: {_words(noted, then, manifest)}")
@@ -90,25 +88,43 @@ def _rebuild(folder: DataFolder, beside: DataFolder, project: Project, day: date
     first = project.start if from_landing else rebuilt_from(lake, project, day)
     state_is_there = not from_landing and first == day and lake.has(CONSENSUS_LABELS, day)
     known = day if state_is_there else first - timedelta(days=1)
-    _link_lake(folder, beside, project, known)
+    linked = _link_lake(folder, beside, project, known)
     nights = f"{len(days(first, day))} nights from {first}"
     how = "from its state in the lake" if state_is_there else f"by {nights}, from landing and the lake before them"
     print(f"{project.project} {day}: {how}", file=sys.stderr)
     _run(beside, project, first, day, only_candidate=state_is_there)
+    if any(_stamp(file) != stamp for file, stamp in linked.items()):
+        raise UserError(
+            "the lake changed while it was read", where=project.project, do="Run it again once nobody writes it."
+        )
     home = beside.published(project.project)
     version = manifests.accepted_versions(home).get(day)
     return home / version if version else None
 
 
-def _link_lake(folder: DataFolder, beside: DataFolder, project: Project, day: date) -> None:
-    """The project's partitions up to `day` in a lake of its own; what the rebuild writes replaces links, no files."""
+def _link_lake(folder: DataFolder, beside: DataFolder, project: Project, day: date) -> dict[Path, Stamp]:
+    """The project's partitions up to `day` in a lake of its own; what the rebuild writes replaces links, no files.
+
+    Returns the files with what tells that they are still the same: nights are not held up, and may make a day anew.
+    """
+    linked: dict[Path, Stamp] = {}
     for table in sorted(folder.lake.glob(f"*/project={project.project}")):
         partitions = [p for p in table.glob("day=????-??-??") if p.name <= f"day={day}"]
         places = [table, *partitions] if partitions else []
         for file in sorted(f for place in places for f in place.glob("*.*") if f.is_file()):
             link = beside.root / file.relative_to(folder.root)
             link.parent.mkdir(parents=True, exist_ok=True)
+            linked[file] = _stamp(file)
             link.symlink_to(file)
+    return linked
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        about = file.stat()
+        return about.st_ino, about.st_mtime_ns, about.st_size
+    except FileNotFoundError:
+        return None
 
 
 def _run(folder: DataFolder, project: Project, first: date, last: date, *, only_candidate: bool) -> None:

@@ -85,6 +85,9 @@ def challenges(
     n = rows["annotator_id"].map(score["size"]).fillna(0).to_numpy(float) - here.notna().to_numpy(float)
     rows = rows.assign(share=(hits + 1) / (n + 2), confirms=right(rows["label"], rows["truth"]))
     rows = rows[rows["share"] >= good]
+    # Few items have enough people against their gold: only those are looked at one by one.
+    against = rows[~rows["confirms"].astype(bool)].groupby(["item_id", "label"]).size()
+    rows = rows[rows["item_id"].isin(against[against >= at_least].index.get_level_values("item_id"))]
     found = {}
     for item, each in rows.groupby("item_id", sort=True):
         others = each.loc[~each["confirms"].astype(bool), "label"].value_counts()

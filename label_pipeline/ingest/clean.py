@@ -44,7 +44,7 @@ def load_lookups(con: Any, project: Project, source: str, persons: Persons) -> l
     people = {written: strip(written) for written in distinct("annotator")}
     people = {written: person for written, person in people.items() if person and person not in NO_VALUE}
     met = {person: persons.met(source, person) for person in people.values()}
-    columns = {
+    columns: dict[str, Sequence[str | None]] = {
         "annotator": list(people),
         "annotator_id": [met[p].annotator_id for p in people.values()],
         "telling": [p if len(p) >= SHORTEST and not p.isdigit() else None for p in people.values()],

@@ -219,7 +219,8 @@ def _vanished(con: Any, project: Project, taken: Sequence[Taken]) -> pa.Table:
         )
         rows = con.sql(
             """
-            SELECT substr(md5(concat('deleted', chr(31), left(event_id, 16))), 1, 16) || right(event_id, 16) AS event_id,
+            SELECT substr(md5(concat('deleted', chr(31), left(event_id, 16))), 1, 16) || right(event_id, 16)
+                       AS event_id,
                    source, annotation_id, item_id, annotator_id, NULL AS label, 'deleted' AS status,
                    false AS is_gold_check, NULL AS started_at, annotated_at, NULL AS duration_s,
                    'none' AS duration_source, NULL AS guideline_version, NULL AS batch_id, $2 AS landed_file,

@@ -80,8 +80,7 @@ def _on_checks(night: Night) -> list[Figure]:
     # Only seeds are fair checks: adjudicated items are those annotators disputed, so they are the hard ones, and
     # an adjudicator's annotation is right by definition.
     is_check = (night.gold["role"] == "check") & (night.gold["origin"] == "seed")
-    votes = night.annotations[night.annotations["role"] != "adjudicator"]
-    both = votes[["item_id", "label", "group"]].merge(
+    both = night.independent[["item_id", "label", "group"]].merge(
         night.gold.loc[is_check, ["item_id", "label"]].rename(columns={"label": "truth"}), on="item_id"
     )
     found = [Figure.of("annotation_accuracy", _share_right(night, both["label"], both["truth"]))]

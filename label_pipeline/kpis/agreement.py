@@ -22,7 +22,7 @@ LEVELS: dict[str, Level] = {
 def figures(night: Night) -> list[Figure]:
     """alpha and raw_agreement: overall, by slice, group and guideline version; alpha by class too."""
     # An adjudicator sees what the others disputed: a decision, not one more independent label.
-    people = night.annotations[night.annotations["role"] != "adjudicator"]
+    people = night.independent
     # Sets and numbers are coded as they are found: what is a class of the votes is only then one of the project.
     classes = night.classes if night.meaning.one_class else None
     votes = Votes.build(people, classes=classes)
@@ -38,8 +38,9 @@ def figures(night: Night) -> list[Figure]:
     for dimension in ("group", "guideline_version"):
         for member in members(people[dimension]):
             # Within a group or a version only its own labels count, so they are collapsed anew.
-            part = Votes.build(people[people[dimension] == member], classes=classes)
-            found += _both(night, Patterns.of(part), dimension, str(member))
+            ours = people[dimension] == member
+            part = patterns if ours.all() else Patterns.of(Votes.build(people[ours], classes=classes))
+            found += _both(night, part, dimension, str(member))
     return found
 
 

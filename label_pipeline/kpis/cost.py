@@ -86,6 +86,6 @@ def _ratio(item: npt.NDArray[np.int64], cost: FloatArray, credit: FloatArray) ->
 def _automation(night: Night) -> Estimate:
     """The share of settled labels that models gave alone; labels from gold seeds are no work and are left out."""
     settled = night.settled_by_labelling["item_id"]
-    people = night.events[(night.events["status"] == "submitted") & (night.events["role"] != "model")]
-    alone = ~settled.isin(people["item_id"])
+    events = night.people_events
+    alone = ~settled.isin(events.loc[events["status"] == "submitted", "item_id"])
     return wilson(int(alone.sum()), len(settled))

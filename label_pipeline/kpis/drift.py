@@ -120,7 +120,8 @@ def _of_annotators(night: Night) -> list[Figure]:
 def _judged(night: Night) -> pd.DataFrame:
     """The answers of both windows on items with a label and two answers or more: annotator_id, group, now, right."""
     events = night.people_events
-    answered = events[(events["status"] == "submitted") & (events["role"] != "adjudicator")]
+    wanted = ["item_id", "annotator_id", "group", "label", "annotated_at", "landed_day"]
+    answered = events.loc[(events["status"] == "submitted") & (events["role"] != "adjudicator"), wanted]
     item = pd.factorize(answered["item_id"])[0]
     shared = np.bincount(item)[item] > 1 if len(item) else np.zeros(0, dtype=np.bool_)
     answered = answered[shared & night.within(answered["annotated_at"], answered["landed_day"], 2 * WINDOW_DAYS)]

@@ -53,7 +53,8 @@ class Gap:
 def figures(night: Night) -> list[Figure]:
     """The four gaps with their adjusted p-values, by group and slice; gaps_beyond_chance."""
     fit = fitting(night.kind, night.tolerance)  # what no gap is shown of is not compared, nor corrected for
-    cells = [cell for cell in (*_of_groups(night), *_of_slices(night)) if f"{cell.measure}_gap" in fit]
+    votes = _votes(night)
+    cells = [cell for cell in (*_of_groups(night, votes), *_of_slices(night, votes)) if f"{cell.measure}_gap" in fit]
     gaps = [_gap(cell) for cell in cells if cell.ours.any() and not cell.ours.all()]
     p_values = adjusted(np.array([gap.p_value for gap in gaps], dtype=np.float64))
     gaps = [replace(gap, p_value=float(p)) for gap, p in zip(gaps, p_values, strict=True)]
@@ -112,12 +113,12 @@ def _p_value(gap: Estimate, freedom: int) -> float:
     return float(2.0 * stdtr(freedom, -abs(gap.value) / spread)) if spread > 0 else 1.0
 
 
-def _of_groups(night: Night) -> Iterator[Cell]:
+def _of_groups(night: Night, votes: pd.DataFrame) -> Iterator[Cell]:
     """Annotators' groups, beside one another: what their answers were worth, and whether they were taken."""
-    votes = _votes(night)
     checks = night.gold[(night.gold["role"] == "check") & (night.gold["origin"] == "seed")]
-    decided = night.people_events[night.people_events["status"].isin(["submitted", "rejected"])]
-    decided = decided[decided["role"] != "adjudicator"]
+    events = night.people_events
+    wanted = events["status"].isin(["submitted", "rejected"]) & (events["role"] != "adjudicator")
+    decided = events.loc[wanted, ["annotator_id", "group", "status"]]
     truth = votes["item_id"].map(checks.set_index("item_id")["label"])
     issue = votes["item_id"].map(night.issues.set_index("item_id")["is_issue"])
     frames = {
@@ -145,7 +146,7 @@ def _votes(night: Night) -> pd.DataFrame:
 
     Those of adjudicators are left out.
     """
-    votes = night.annotations[night.annotations["role"] != "adjudicator"]
+    votes = night.independent
     item, label = pd.factorize(votes["item_id"])[0], pd.factorize(votes["label"])[0]
     pair = pd.factorize(item * (label.max(initial=0) + 1) + label)[0]
     others, same = (np.bincount(code)[code] - 1.0 if len(code) else np.zeros(0) for code in (item, pair))
@@ -153,9 +154,8 @@ def _votes(night: Night) -> pd.DataFrame:
     return votes[["item_id", "annotator_id", "label", "group"]].assign(agreeing=share)
 
 
-def _of_slices(night: Night) -> Iterator[Cell]:
+def _of_slices(night: Night, votes: pd.DataFrame) -> Iterator[Cell]:
     """Slices of items: whether their labels are right, agreed on, doubted and settled."""
-    votes = _votes(night)
     truth = night.gold.loc[night.gold["role"] == "evaluation"].set_index("item_id")["label"]
     voted = night.consensus.set_index("item_id")["voted_label"].dropna()
     judged = voted.index.intersection(truth.index)

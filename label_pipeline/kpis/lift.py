@@ -97,7 +97,7 @@ def _labels(night: Night) -> dict[str, pd.DataFrame]:
     What is left to chance is decided by a hash of the ids: the next night decides the same, and the course of the
     figures shows the labels and not the draw.
     """
-    votes = night.annotations.loc[night.annotations["role"] != "adjudicator", ["item_id", "annotator_id", "label"]]
+    votes = night.independent[["item_id", "annotator_id", "label"]]
     one = votes.assign(draw=_hash(votes[["item_id", "annotator_id"]])).sort_values("draw").drop_duplicates("item_id")
     counts = votes.groupby(["item_id", "label"], as_index=False).agg(n=("annotator_id", "size"))
     counts = counts.assign(draw=_hash(counts[["item_id", "label"]]))

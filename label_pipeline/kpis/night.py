@@ -46,7 +46,7 @@ class Night:
     - `annotations`: the votes that count: item_id, annotator_id, label, annotated_at (UTC or missing), duration_s,
       source, group, role, is_gold_check, guideline_version.
     - `events`: every answer as it stands, with the same columns and status (submitted, skipped, rejected, deleted)
-      and landed_day.
+      and landed_day. What is only compared may be categories.
     - `items`: item_id (unique), arrived_at (UTC or missing), landed_day, and a column for each of `slices`.
     - `consensus`, `issues`, `queue`: consensus_labels, label_issues, relabel_queue of the day.
     - `first_settled`: item_id and settled_day, the first day the item was accepted, adjudicated or gold.
@@ -87,7 +87,12 @@ class Night:
     @cached_property
     def people_events(self) -> pd.DataFrame:
         """`events` without those of models, whose work is no person's."""
-        return self.events[self.events["role"] != "model"]
+        return _but(self.events, "model")
+
+    @cached_property
+    def independent(self) -> pd.DataFrame:
+        """`annotations` without those of adjudicators, who see what the others disputed."""
+        return _but(self.annotations, "adjudicator")
 
     @cached_property
     def labelled(self) -> pd.DataFrame:
@@ -108,9 +113,15 @@ class Night:
         used = set(self.labelled["label"].value_counts().index[:MOST_CLASSES])
         return tuple(name for name in self.classes if name in used)
 
+    @cached_property
+    def _slices(self) -> pd.DataFrame:
+        return self.items.set_index("item_id")[list(self.slices)]
+
     def by_slice(self, item_ids: Any) -> Iterator[tuple[str, BoolArray]]:
         """Every slice as (`column=value`, which of `item_ids` belong to it); items without a value belong to none."""
-        values = self.items.set_index("item_id")[list(self.slices)].reindex(item_ids)
+        values = self._slices
+        if len(values) != len(item_ids) or not np.array_equal(values.index, item_ids):
+            values = values.reindex(item_ids)
         for name, column in values.items():
             for member in members(column):
                 yield f"{name}={member}", np.asarray(column.astype(object) == member)
@@ -127,9 +138,16 @@ class Night:
         return np.asarray(timed | untimed)
 
 
+def _but(rows: pd.DataFrame, role: str) -> pd.DataFrame:
+    """The rows of all other roles: the very same ones where there is none of this, since millions are not copied."""
+    others = rows["role"] != role
+    return rows if others.all() else rows[others]
+
+
 def members(column: pd.Series[Any]) -> list[Any]:
     """The values of a column, the most frequent `MOST_MEMBERS` of them, in sorted order; missing ones are none."""
-    counted = column.value_counts().reset_index(name="n")
+    found = column.value_counts()
+    counted = found[found > 0].reset_index(name="n")  # a category may be nobody's
     counted.columns = pd.Index(["member", "n"])
     counted = counted.assign(text=counted["member"].astype(str))
     kept = counted.sort_values(["n", "text"], ascending=[False, True]).head(MOST_MEMBERS)

@@ -27,7 +27,7 @@ def figures(night: Night) -> list[Figure]:
         ever = bool((answered & ours).any())
         per_day = rate(int((answered & today & ours).sum()), 1.0) if ever else _UNKNOWN
         per_week = rate(int((answered & week & ours).sum()), 1.0) if ever else _UNKNOWN
-        recent = events[answered & week & ours]
+        recent = events.loc[answered & week & ours, ["annotator_id", "duration_s"]]
         active = recent["annotator_id"].nunique() if ever else None
         found += [
             Figure.of("annotations_per_day", per_day, dimension, member),

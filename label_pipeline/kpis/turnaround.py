@@ -35,25 +35,36 @@ def review_hours(night: Night) -> pd.Series[Any]:
     A reviewer is whoever answers an item that somebody else had answered; adjudicators have their own figure.
     """
     answers = _timed(night)
-    answers = answers[answers["role"] != "adjudicator"].sort_values(["item_id", "annotated_at", "annotator_id"])
-    before = answers.groupby("item_id")[["annotated_at", "annotator_id"]].shift()
-    reviews = before["annotated_at"].notna() & (before["annotator_id"] != answers["annotator_id"])
-    return _hours(night, answers, before["annotated_at"], reviews)
+    answers, same = _in_turn(answers[answers["role"] != "adjudicator"])
+    reviews = same & (answers["annotator_id"].shift() != answers["annotator_id"])
+    return _hours(night, answers, answers["annotated_at"].shift(), reviews)
 
 
 def adjudication_hours(night: Night) -> pd.Series[Any]:
     """The hours from an item's last annotation to the adjudicator's answer after it, by item_id, in the window."""
-    answers = _timed(night).sort_values(["item_id", "annotated_at", "annotator_id"])
+    answers = _timed(night)
+    decided = answers.loc[answers["role"] == "adjudicator", "item_id"]
+    answers, _ = _in_turn(answers[answers["item_id"].isin(decided)])
     decides = answers["role"] == "adjudicator"
     before = answers["annotated_at"].where(~decides).groupby(answers["item_id"]).ffill()
     return _hours(night, answers, before, decides & before.notna())
 
 
+def _in_turn(answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """The answers item by item, as they were given, at one time by annotator; which of them are not an item's first."""
+    item, who = pd.factorize(answers["item_id"])[0], pd.factorize(answers["annotator_id"], sort=True)[0]
+    times = pd.to_datetime(answers["annotated_at"], utc=True).dt.tz_localize(None).to_numpy().astype(np.int64)
+    order = np.lexsort((who, times, item))
+    answers, item = answers.iloc[order], item[order]
+    later = np.append(np.zeros(min(len(item), 1), dtype=np.bool_), item[1:] == item[:-1])
+    return answers, pd.Series(later, index=answers.index)
+
+
 def _timed(night: Night) -> pd.DataFrame:
     """The submitted answers whose time is known."""
     events = night.people_events
-    events = events[(events["status"] == "submitted") & events["annotated_at"].notna()]
-    return events[["item_id", "annotator_id", "role", "annotated_at", "landed_day"]]
+    timed = (events["status"] == "submitted") & events["annotated_at"].notna()
+    return events.loc[timed, ["item_id", "annotator_id", "role", "annotated_at", "landed_day"]]
 
 
 def _hours(night: Night, answers: pd.DataFrame, before: pd.Series[Any], wanted: pd.Series[Any]) -> pd.Series[Any]:

@@ -22,6 +22,7 @@ from label_pipeline.contracts.tables import (
 )
 from label_pipeline.errors import UserError
 from label_pipeline.gold.checks import check_answers
+from label_pipeline.held_codes import plain
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.privacy.persons import PSEUDONYM
 
@@ -109,8 +110,7 @@ def own_report(desk: Desk, who: str, day: date) -> OwnReport:
 def _rows(table: Any, person: str) -> pd.DataFrame:
     import pyarrow.compute as pc
 
-    frame: pd.DataFrame = table.filter(pc.equal(table["annotator_id"], person)).select(ANSWER).to_pandas()
-    return frame
+    return plain(table.filter(pc.equal(table["annotator_id"], person)), ANSWER)
 
 
 def _statuses(desk: Desk, person: str, day: date) -> dict[str, int]:

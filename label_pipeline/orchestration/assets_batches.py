@@ -14,7 +14,6 @@ from label_pipeline.batches.returned import OPEN, OVERDUE, RETURNED, dispatches,
 from label_pipeline.batches.sent import sent_rows
 from label_pipeline.contracts.tables import (
     BATCHES,
-    CONSENSUS_LABELS,
     DISPATCHES,
     GOLD_ASKS,
     GOLD_SET,
@@ -76,7 +75,7 @@ def _dispatches(desk: Desk, day: date) -> Made:
 
 def _batches(desk: Desk, day: date) -> Made:
     project, people = desk.project, desk.people
-    consensus, sent = desk.frame(CONSENSUS_LABELS, day), desk.frame(DISPATCHES, day)
+    consensus, sent = desk.labels(day), desk.frame(DISPATCHES, day)
     gold = in_force(desk.frame(GOLD_SET, day), day)
     queue = desk.frame(RELABEL_QUEUE, day)
     # A row of the queue is one answer; a new item asks for several at once where the budget has room for them.

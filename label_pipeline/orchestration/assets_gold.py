@@ -42,6 +42,7 @@ from label_pipeline.gold.told import (
     roles_told,
     standing_acts,
 )
+from label_pipeline.held_codes import is_in, plain
 from label_pipeline.orchestration.assets_publish import last_day_asset
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.held import drawn_items, held_items
@@ -157,11 +158,11 @@ def _gold(desk: Desk, day: date) -> Made:
 
 def _decisions(desk: Desk, day: date) -> pd.DataFrame:
     """All decisions of adjudicators that stand, with who made them and when as evidence."""
-    import pyarrow.compute as pc
+    import pyarrow as pa
 
     events = desk.events(day)
-    events = events.filter(pc.and_(pc.equal(events["role"], "adjudicator"), pc.equal(events["status"], "submitted")))
-    frame: pd.DataFrame = events.select(VOTE).to_pandas()
+    decided = is_in(events["role"], ["adjudicator"]) & is_in(events["status"], ["submitted"])
+    frame = plain(events.filter(pa.array(decided)), VOTE)
     when = frame["annotated_at"].dt.strftime("%Y-%m-%d").fillna("an unknown day")
     return frame.assign(evidence="adjudicated by " + frame["annotator_id"] + " on " + when)
 
@@ -171,16 +172,15 @@ def _votes(desk: Desk, day: date, gold: set[str]) -> pd.DataFrame:
     gold = gold if desk.project.labels.meaning.judges else set()
     # Not the desk's annotations: those rest on today's gold set, which is only being made.
     votes = counted(_of_items(desk.events(day), gold), test_sources=desk.test_sources, gold=gold)
-    frame: pd.DataFrame = votes.select(VOTE).to_pandas()
+    frame = plain(votes, VOTE)
     return frame.assign(given_on=given_on(frame, desk.project.timezone))
 
 
 def _of_items(rows: Any, items: Iterable[str]) -> Any:
     """The rows of an Arrow table on some items."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    return rows.filter(pc.is_in(rows["item_id"], pa.array(sorted(items), pa.string())))
+    return rows.filter(pa.array(is_in(rows["item_id"], items)))
 
 
 def _standing(desk: Desk, day: date) -> Made:
@@ -226,7 +226,7 @@ def _plan(desk: Desk, day: date) -> Made:
     project = desk.project
     lines = gold_plan(
         desk.frame(GOLD_SET, day),
-        desk.frame(CONSENSUS_LABELS, day),
+        desk.labels(day),
         project.labels.classes,
         day,
         expire_after=project.gold.expire_after,
@@ -248,9 +248,9 @@ def _promote(desk: Desk, walked: list[date]) -> dict[str, Any]:
     moment = end_of_day(day, project.timezone)
     if (done and max(done) >= moment) or desk.lake.days(CONSENSUS_LABELS)[-1] > day:
         return {"promoted": 0, "in words": f"what became gold on {day} has been decided"}
-    consensus, gold = desk.frame(CONSENSUS_LABELS, day), desk.frame(GOLD_SET, day)
+    consensus, gold = desk.labels(day), desk.frame(GOLD_SET, day)
     sure = consensus[(consensus["status"] == "accepted") & (consensus["confidence"] >= asked.confidence)]
-    votes = _of_items(desk.annotations(day), sure["item_id"]).select(VOTE).to_pandas()
+    votes = plain(_of_items(desk.annotations(day), sure["item_id"]), VOTE)
     stood = desk.frame(ANNOTATOR_STANDING, day)
     fallen = stood[stood["to_day"].isna() & (stood["state"] != COUNTING)]["annotator_id"]
     chosen = promotions(

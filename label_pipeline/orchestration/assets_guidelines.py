@@ -16,7 +16,6 @@ import dagster as dg
 import numpy as np
 
 from label_pipeline.contracts.tables import (
-    CONSENSUS_LABELS,
     GOLD_SET,
     GUIDELINE_AGREEMENT,
     GUIDELINE_CHANGES,
@@ -26,6 +25,7 @@ from label_pipeline.contracts.tables import (
     LABEL_ISSUES,
 )
 from label_pipeline.gold.life import in_force
+from label_pipeline.held_codes import is_in
 from label_pipeline.orchestration.assets_predictions import aligned
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.pilot_data import features_of
@@ -121,13 +121,15 @@ def _agreement(desk: Desk, day: date) -> Made:
 
 def votes_by_version(desk: Desk, day: date) -> dict[str, Votes]:
     """The votes under each version as of `day`, all on the project's items; versions without answers have none."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     events, items = desk.events(day), desk.items(day)
     gold = in_force(desk.frame(GOLD_SET, day), day)["item_id"]
     found = {}
     for version in sorted(pc.unique(events["guideline_version"].drop_null()).to_pylist()):
-        own = events.filter(pc.equal(events["guideline_version"], version))
+        under = is_in(events["guideline_version"], [version])
+        own = events if under.all() else events.filter(pa.array(under))
         votes = desk.votes(counted(own, test_sources=desk.test_sources, gold=gold), items)
         if votes.n:
             found[str(version)] = votes
@@ -177,7 +179,7 @@ def _examples(desk: Desk, day: date) -> Made:
 
     items = desk.items(day)
     votes = desk.votes(desk.annotations(day), items)
-    consensus = desk.frame(CONSENSUS_LABELS, day)
+    consensus = desk.labels(day)
     proposed = examples(
         votes,
         consensus,

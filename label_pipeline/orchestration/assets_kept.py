@@ -26,7 +26,7 @@ def _mart(desk: Desk, walked: list[date]) -> dict[str, Any]:
     newest = desk.lake.days(LANDINGS)[-1]
     tables = (ANNOTATION_EVENTS, LANDINGS, QUARANTINE)
     rows = build_marts(desk, newest, (), tables)
-    statuses = desk.events(walked[-1])["status"].to_pylist()
-    counted = {status: statuses.count(status) for status in sorted(set(statuses))}
+    found = desk.events(walked[-1])["status"].value_counts().to_pylist()
+    counted = {each["values"]: each["counts"] for each in sorted(found, key=lambda each: str(each["values"]))}
     said = dg.MetadataValue.md(kept_words(desk.project).capitalize() + ".")
     return {"in words": said, "day": str(newest), "dagster/row_count": sum(rows.values()), **rows, **counted}

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import partial
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import dagster as dg
 import pandas as pd
 
 from label_pipeline.contracts.tables import (
-    CONSENSUS_LABELS,
     GOLD_SET,
     KPIS,
     LABEL_ISSUES,
@@ -19,6 +18,7 @@ from label_pipeline.contracts.tables import (
     RELABEL_QUEUE,
 )
 from label_pipeline.gold.life import in_force
+from label_pipeline.held_codes import plain
 from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
 from label_pipeline.kpis.catalogue import fitting
 from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
@@ -31,6 +31,9 @@ from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Ou
 from label_pipeline.project import Project
 from label_pipeline.settle import SETTLED
 from label_pipeline.sql import connect, file_list
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FAMILIES = {
     "accuracy": "label_accuracy",
@@ -46,6 +49,13 @@ FAMILIES = {
 }
 """Each family, named like its file, and the KPI its plot follows over the days."""
 
+OF_EVENTS = (
+    *("item_id", "annotator_id", "label", "status", "is_gold_check", "annotated_at", "duration_s", "source"),
+    *("group", "role", "guideline_version", "landed_day"),
+)
+"""What KPIs read of answers."""
+COMPARED = ("status", "source", "group", "role", "guideline_version")
+"""Those of them that are only compared with few values."""
 DAYS_SHOWN = 30
 _NONE = dict.fromkeys(("value", "ci_low", "ci_high"))
 
@@ -102,10 +112,11 @@ def _about(family: str, kpis: dict[str, Kpi]) -> str:
 
 def night(desk: Desk, day: date) -> Night:
     """What KPI families read, as of `day`."""
-    events = desk.events(day)
+    events, votes = desk.events(day), desk.annotations(day)
     landed = desk.items(day)
-    items = landed.to_pandas()
-    consensus = desk.frame(CONSENSUS_LABELS, day)
+    items = _frame(landed.drop_columns(["payload"]))
+    every = _frame(events.select(OF_EVENTS))
+    consensus = desk.labels(day)
     settled = consensus[consensus["status"].isin(SETTLED)]
     slices = desk.project.items.slices
     return Night(
@@ -113,8 +124,8 @@ def night(desk: Desk, day: date) -> Night:
         timezone=desk.project.timezone,
         classes=desk.project.labels.classes,
         kind=cast(Any, desk.project.labels.type),
-        annotations=desk.annotations(day).to_pandas(),
-        events=events.to_pandas(),
+        annotations=every if votes is events else _frame(votes.select(OF_EVENTS)),
+        events=every,
         items=items.rename(columns={f"slice_{name}": name for name in slices}),
         slices=slices,
         consensus=consensus,
@@ -129,6 +140,15 @@ def night(desk: Desk, day: date) -> Night:
         tolerance=desk.project.labels.tolerance,
         outcomes=_outcomes(desk, day),
     )
+
+
+def _frame(rows: pa.Table) -> pd.DataFrame:
+    """Plain columns; days as times and few values as categories, by which ten million rows are compared."""
+    import pyarrow as pa
+
+    at = rows.column_names.index("landed_day")
+    rows = rows.set_column(at, "landed_day", rows["landed_day"].cast(pa.timestamp("ns")))
+    return plain(rows, categories=COMPARED)
 
 
 def _outcomes(desk: Desk, day: date) -> pd.DataFrame:

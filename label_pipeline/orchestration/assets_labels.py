@@ -19,7 +19,7 @@ from label_pipeline.contracts.tables import (
 )
 from label_pipeline.gold.life import in_force
 from label_pipeline.orchestration import assets_typed
-from label_pipeline.orchestration.assets_predictions import aligned, neighbourhood
+from label_pipeline.orchestration.assets_predictions import aligned, matrix_of, neighbourhood
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.orchestration.voices import voices
@@ -144,20 +144,20 @@ def _annotators(desk: Desk, day: date) -> Made:
 
 def _figures(desk: Desk, day: date) -> pd.DataFrame:
     """The table annotator_quality without group and role, where labels are one class."""
-    from label_pipeline.annotators.align import align
+    import pyarrow as pa
+
     from label_pipeline.annotators.table import annotator_report
 
     annotations = desk.annotations(day)
     votes = desk.votes(annotations, desk.items(day))
-    frame = annotations.to_pandas()
-    frame["annotated_at"] = frame["annotated_at"].dt.tz_localize(None)  # UTC, as numbers the kernels can compare
-    beside = align(votes, frame, ["duration_s", "annotated_at"])
+    assert votes.n == len(annotations)  # one an item and annotator, in the order of the votes
+    times = annotations["annotated_at"].cast(pa.timestamp("us"))  # UTC, as numbers the kernels can compare
     report = annotator_report(
         votes,
         _posterior(desk, day, votes),
         gold=known_truth(votes, in_force(desk.frame(GOLD_SET, day), day)),
-        durations=beside["duration_s"],
-        times=beside["annotated_at"],
+        durations=annotations["duration_s"].to_numpy(),
+        times=times.to_numpy(),
     )
     frame = report.table.rename(columns={"gold_accuracy_low": "gold_low", "gold_accuracy_high": "gold_high"})
     flat: list[Any] = [None] * len(frame)
@@ -168,9 +168,9 @@ def _figures(desk: Desk, day: date) -> pd.DataFrame:
 
 def _posterior(desk: Desk, day: date, votes: Any) -> Any:
     """The day's class probabilities aligned to `votes`; an item without any gets equal ones."""
-    lists = desk.lake.read(CONSENSUS_LABELS, day)["probabilities"].to_pylist()
-    equal = [1.0 / votes.n_classes] * votes.n_classes
-    return np.array([row or equal for row in lists], dtype=np.float64).reshape(-1, votes.n_classes)
+    return matrix_of(
+        desk.lake.read(CONSENSUS_LABELS, day)["probabilities"], votes.n_classes, otherwise=1.0 / votes.n_classes
+    )
 
 
 # --- noise
@@ -179,7 +179,7 @@ def _posterior(desk: Desk, day: date, votes: Any) -> Any:
 def _issues(desk: Desk, day: date) -> Made:
     from label_pipeline.noise.table import label_issues
 
-    items, consensus = desk.items(day), desk.frame(CONSENSUS_LABELS, day)
+    items, consensus = desk.items(day), desk.labels(day)
     probabilities = aligned(desk, day, items)
     if probabilities is None:
         return Made(rows={"label_issues": LABEL_ISSUES.empty()}, words="No model to compare labels with.")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from label_pipeline.contracts.tables import GOLD_SET, PREDICTIONS
 from label_pipeline.gold.life import in_force
+from label_pipeline.held_codes import plain
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.orchestration.voices import voices
@@ -67,7 +68,7 @@ def _witnesses(desk: Desk, day: date) -> pd.DataFrame:
     """The answers of annotators who are models, as probabilities: item_id, model (the pseudonym), probabilities."""
     from label_pipeline.consensus.witness import witness_probabilities
 
-    answers = desk.witnesses(day).to_pandas()
+    answers = plain(desk.witnesses(day))
     found = []
     if len(answers):
         items = desk.items(day)
@@ -140,11 +141,20 @@ def aligned(desk: Desk, day: date, items: Any) -> Any:
     table = desk.lake.read(PREDICTIONS, day)
     if not len(table):
         return None
-    frame = table.to_pandas()
-    matrix = pd.DataFrame(np.stack(frame["probabilities"].to_list()), index=frame["item_id"]).groupby(level=0).mean()
-    aligned = matrix.reindex(items["item_id"].to_pylist())
-    filled = aligned.fillna(matrix.mean()).to_numpy()
-    return filled / filled.sum(axis=1, keepdims=True)
+    ids, each = table["item_id"], matrix_of(table["probabilities"], len(desk.project.labels.classes))
+    if not ids.equals(items["item_id"]):  # not just one model of just these items
+        matrix = pd.DataFrame(each, index=ids.to_pandas()).groupby(level=0).mean()
+        each = np.ascontiguousarray(matrix.reindex(items["item_id"].to_pandas()).fillna(matrix.mean()))
+    return each / each.sum(axis=1, keepdims=True)
+
+
+def matrix_of(lists: Any, width: int, *, otherwise: float = np.nan) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A column of lists of `width` numbers as a matrix (n, width); rows of nothing are filled with `otherwise`."""
+    import pyarrow.compute as pc
+
+    matrix = np.full((len(lists), width), otherwise)
+    matrix[pc.is_valid(lists).to_numpy()] = pc.list_flatten(lists).to_numpy().reshape(-1, width)
+    return matrix
 
 
 def neighbourhood(desk: Desk, items: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from label_pipeline.contracts.tables import (
     RELABEL_OUTCOMES,
     RELABEL_QUEUE,
 )
+from label_pipeline.held_codes import is_in, plain
 from label_pipeline.orchestration import assets_typed
 from label_pipeline.orchestration.assets_predictions import aligned
 from label_pipeline.orchestration.desk import Desk
@@ -62,11 +64,15 @@ def spending(desk: Desk, day: date) -> tuple[Budget, dict[str, Price]]:
     Money is the dearest rate among the groups of the people who may be asked, so that a budget holds whoever answers;
     hours are the mean of the answers of that role so far. What a guideline owner reads is neither timed nor paid.
     """
-    asked, events = desk.project.queue, desk.events(day).select(["role", "status", "duration_s"]).to_pandas()
+    import pyarrow as pa
+
+    asked, events = desk.project.queue, desk.events(day)
+    submitted = is_in(events["status"], ["submitted"])
     budget = Budget(_limit(asked.budget), {route: _limit(each) for route, each in asked.budget.routes.items()})
     prices = {GUIDELINE: Price(0.0, 0.0)}
     for role in (ANNOTATOR, ADJUDICATOR):
-        seconds = events.loc[(events["role"] == role) & (events["status"] == "submitted"), "duration_s"].mean()
+        theirs = pa.array(submitted & is_in(events["role"], [role]))
+        seconds = events["duration_s"].filter(theirs).to_pandas().mean()
         hours = (asked.seconds if pd.isna(seconds) else float(seconds)) / HOUR
         groups = set(desk.people.loc[desk.people["role"] == role, "group"]) & set(desk.project.costs)
         rates = [desk.project.costs[group] for group in sorted(groups or desk.project.costs)]
@@ -110,7 +116,7 @@ def _queue(desk: Desk, day: date) -> Made:
         consensus,
         desk.frame(LABEL_ISSUES, day),
         aligned(desk, day, items),
-        desk.annotations(day).select(["item_id", "annotator_id"]).to_pandas(),
+        plain(desk.annotations(day), ["item_id", "annotator_id"]),
         QueuePolicy(
             min_annotations=project.consensus.annotations.min,
             max_annotations=project.consensus.annotations.max,
@@ -151,11 +157,12 @@ def _outcomes(desk: Desk, day: date) -> Made:
     known = set(desk.lake.days(RELABEL_QUEUE)) & set(desk.lake.days(RELABEL_OUTCOMES))
     past = [d for d in (day - timedelta(days=k) for k in range(LOOKBACK, 0, -1)) if d in known and d >= project.start]
     asked = [rows for rows in (_asked(desk, d) for d in past) if len(rows)]
+    items = {item for rows in asked for item in rows["item_id"]}
     answered = [rows for rows in (_answered(desk, d) for d in past) if len(rows)]
     table = outcomes(
         pd.concat(asked or [_NOTHING], ignore_index=True),
-        desk.before(CONSENSUS_LABELS, day),
-        desk.frame(CONSENSUS_LABELS, day),
+        _labels_of(desk, day - timedelta(days=1), items),
+        _labels_of(desk, day, items),
         pd.concat(answered or [_NOTHING], ignore_index=True),
         classes=project.labels.classes if project.labels.has_one_class else (),
         min_annotations=project.consensus.annotations.min,
@@ -169,6 +176,19 @@ def _outcomes(desk: Desk, day: date) -> Made:
         if len(table)
         else "No answers to items of earlier nights' budgets came in.",
     )
+
+
+def _labels_of(desk: Desk, day: date, items: Collection[str]) -> pd.DataFrame:
+    """The table consensus_labels of a day, as far as it is about `items`; empty before the project's first day."""
+    import pyarrow as pa
+
+    if day < desk.project.start:
+        labels = CONSENSUS_LABELS.empty()
+    else:
+        labels = desk.lake.read(CONSENSUS_LABELS, day)
+        labels = labels.filter(pa.array(is_in(labels["item_id"], items)))
+    frame: pd.DataFrame = labels.to_pandas()
+    return frame
 
 
 def _asked(desk: Desk, day: date) -> pd.DataFrame:

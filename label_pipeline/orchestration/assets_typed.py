@@ -20,6 +20,7 @@ from label_pipeline.contracts.tables import (
     GOLD_SET,
 )
 from label_pipeline.gold.life import in_force
+from label_pipeline.held_codes import plain
 from label_pipeline.label_meaning import SetMeaning
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output
@@ -43,8 +44,8 @@ def settled(desk: Desk, day: date, heard: Voices | None = None) -> Settled:
     labels, meaning = desk.project.labels, desk.project.labels.meaning
     common: dict[str, Any] = {
         "items": np.array(desk.items(day)["item_id"].to_pylist(), dtype=object),
-        "people": (desk.annotations(day) if heard is None else heard.annotations).select(ANSWER).to_pandas(),
-        "models": desk.witnesses(day).select(ANSWER).to_pandas(),
+        "people": plain(desk.annotations(day) if heard is None else heard.annotations, ANSWER),
+        "models": plain(desk.witnesses(day), ANSWER),
         "gold": in_force(desk.frame(GOLD_SET, day), day),
         "lesser": None if heard is None else heard.lesser,
     }
@@ -92,7 +93,7 @@ def annotators(desk: Desk, day: date) -> pd.DataFrame:
     from label_pipeline.annotators.table import annotator_report
 
     answers = settled(desk, day)
-    frame = desk.annotations(day).to_pandas()
+    frame = plain(desk.annotations(day))
     frame["annotated_at"] = frame["annotated_at"].dt.tz_localize(None)  # UTC, as numbers the kernels can compare
     if isinstance(answers, SettledNumbers):
         beside = align(answers.votes, frame, ["duration_s", "annotated_at"])

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.clock import days
 from label_pipeline.contracts.rules import broken_contract
-from label_pipeline.contracts.tables import ANNOTATION_EVENTS, GOLD_SET, ITEMS, LANDINGS, LOGINS, Table
+from label_pipeline.contracts.tables import (
+    ANNOTATION_EVENTS,
+    CONSENSUS_LABELS,
+    GOLD_SET,
+    ITEMS,
+    LANDINGS,
+    LOGINS,
+    Table,
+)
 from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.gold.life import in_force
@@ -43,15 +51,21 @@ if TYPE_CHECKING:
 
     from label_pipeline.votes import Votes
 
-MOST_REMEMBERED = 1 << 28
+MOST_REMEMBERED = 1 << 30
+"""Bytes, of which an answer takes about 60 and an item what its payload has."""
 
 
 @dataclass(frozen=True)
 class Desk:
-    """One project at work. Made anew for every run, so that an edited project file counts at once."""
+    """One project at work. Made anew for every run, so that an edited project file counts at once.
+
+    With `versions` its answers have what tells one version from another too (`state.VERSION`), which nights do without:
+    it is half of the memory.
+    """
 
     folder: DataFolder
     project: Project
+    versions: bool = False
 
     @cached_property
     def lake(self) -> Lake:
@@ -74,9 +88,14 @@ class Desk:
         return roster(self.folder, self.project, self.secret)
 
     def events(self, day: date) -> pa.Table:
-        """The newest version of every answer as of `day`."""
+        """The newest version of every answer as of `day`; texts are held as codes."""
         self.require_same_people(day)
-        return self._once("events", (ANNOTATION_EVENTS,), day, lambda: current_events(self.lake, day, self.people))
+        return self._once(
+            "events",
+            (ANNOTATION_EVENTS,),
+            day,
+            lambda: current_events(self.lake, day, self.people, versions=self.versions),
+        )
 
     def annotations(self, day: date) -> pa.Table:
         """The votes as of `day`: one an item and annotator."""
@@ -137,7 +156,9 @@ class Desk:
         if known is not None and known[0] == rests_on:
             return known[1]
         made = make()
-        if sum(t.nbytes for _, t in self._memory.values()) + made.nbytes > MOST_REMEMBERED:
+        # Votes are the events themselves where all of them count.
+        held = {id(table): table.nbytes for _, table in self._memory.values()} | {id(made): made.nbytes}
+        if sum(held.values()) > MOST_REMEMBERED:
             self._memory.clear()
         self._memory[name, day] = (rests_on, made)
         return made
@@ -147,15 +168,28 @@ class Desk:
         return {}
 
     def votes(self, annotations: pa.Table, items: pa.Table) -> Votes:
-        """The coded matrix of `annotations`; items without any are part of it."""
+        """The coded matrix of `annotations`; items without any are part of it. The newest one is remembered."""
         from label_pipeline.votes import Votes
 
-        return Votes.build(annotations, classes=self.project.labels.classes, items=items["item_id"])
+        for known_annotations, known_items, known in self._votes:
+            if known_annotations is annotations and known_items is items:
+                return known
+        made = Votes.build(annotations, classes=self.project.labels.classes, items=items["item_id"])
+        self._votes[:] = [(annotations, items, made)]
+        return made
 
-    def frame(self, table: Table, day: date) -> pd.DataFrame:
-        """A day's partition as a pandas frame."""
-        frame: pd.DataFrame = self.lake.read(table, day).to_pandas()
+    @cached_property
+    def _votes(self) -> list[tuple[pa.Table, pa.Table, Votes]]:
+        return []
+
+    def frame(self, table: Table, day: date, *, without: Sequence[str] = ()) -> pd.DataFrame:
+        """A day's partition as a pandas frame, `without` columns nobody asks for: lists are an object a row."""
+        frame: pd.DataFrame = self.lake.read(table, day).drop_columns(list(without)).to_pandas()
         return frame
+
+    def labels(self, day: date) -> pd.DataFrame:
+        """The table consensus_labels of a day without its probabilities."""
+        return self.frame(CONSENSUS_LABELS, day, without=["probabilities"])
 
     def before(self, table: Table, day: date) -> pd.DataFrame:
         """The partition of the day before; empty on the project's first day."""

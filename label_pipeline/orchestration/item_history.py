@@ -6,7 +6,7 @@ Showing it is the command's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -85,6 +85,7 @@ def _answers(desk: Desk, item: str, day: date) -> list[Row]:
     """All answers that stand, in the order in which they were given; those without a time stand last."""
     import pyarrow.compute as pc
 
+    desk = replace(desk, versions=True)
     events, heard = desk.events(day), voices(desk, day)
     rows = events.filter(pc.equal(events["item_id"], item)).select([*ANSWER, *PLACE, "is_gold_check"]).to_pylist()
     cast, voted = (_events(votes, item) for votes in (desk.annotations(day), heard.annotations))

@@ -19,13 +19,14 @@ from label_pipeline.batches.sent import sent_rows
 from label_pipeline.contracts.tables import CONSENSUS_LABELS, DISPATCHES, GOLD_SET, KPIS, PREDICTIONS
 from label_pipeline.errors import UserError
 from label_pipeline.gold.life import in_force
+from label_pipeline.held_codes import plain
 from label_pipeline.landing import sent_files
 from label_pipeline.noise.neighbours import available, neighbours
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.pilot.draw import CANDIDATES, apart, check_size, drawing_order
 from label_pipeline.pilot.outcome import Pilot
 from label_pipeline.pilot.plan import USUAL_ALPHA, Assumptions, agreement_at
-from label_pipeline.state import json_values
+from label_pipeline.state import current_events, json_values
 from label_pipeline.votes import BoolArray, IntArray, Votes
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _reach(stays: BoolArray, size: int) -> int:
 def _pool(desk: Desk, day: date, items: pa.Table) -> pd.DataFrame:
     """Every item: item_id, labelled, the model's choice ('' for none) and the slices, as text."""
     pool: pd.DataFrame = items.select(["item_id"]).to_pandas()
-    consensus = desk.frame(CONSENSUS_LABELS, day).set_index("item_id")["n_annotations"]
+    consensus = desk.labels(day).set_index("item_id")["n_annotations"]
     pool["labelled"] = pool["item_id"].map(consensus).fillna(0).to_numpy() > 0
     pool[GUESS] = _guesses(desk, day, pool["item_id"])
     for name in desk.project.items.slices:
@@ -194,7 +195,7 @@ def assumptions(desk: Desk, day: date, chosen: pd.DataFrame, answers: int) -> As
     """What is believed before of class shares, from the model's guesses or the labels there are, and of agreement, from
     the night's figure, else the project's target, else what is usual."""
     classes = desk.project.labels.classes
-    labels = desk.frame(CONSENSUS_LABELS, day)["label"].dropna()
+    labels = desk.labels(day)["label"].dropna()
     if (chosen[GUESS] != "").any():
         told, words = chosen[GUESS], "class shares: the model's guesses of these items"
     elif len(labels):
@@ -229,7 +230,7 @@ def pilot_batch(desk: Desk, day: date, chosen: pd.DataFrame, size: int, people: 
     """The batch of a pilot, a frame of `batches`: its name says the night it was drawn from and its size."""
     name = batch_name(desk, day, size)
     again = chosen.loc[chosen["labelled"], "item_id"]
-    given = desk.annotations(day).select(["item_id", "annotator_id"]).to_pandas() if len(again) else pd.DataFrame()
+    given = plain(desk.annotations(day), ["item_id", "annotator_id"]) if len(again) else pd.DataFrame()
     exclude = (
         {str(item): set(own) for item, own in given[given["item_id"].isin(again)].groupby("item_id")["annotator_id"]}
         if len(given)
@@ -268,7 +269,7 @@ def returned(desk: Desk, day: date, batches: Collection[str]) -> Pilot:
         UserError: no answer of these batches has been accepted.
     """
     project = desk.project
-    events = desk.events(day).to_pandas()
+    events = plain(current_events(desk.lake, day, desk.people))
     given = events[(events["status"] == "submitted") & ~events["role"].isin(["adjudicator", "model"])]
     sent = sent_rows(sent_files(desk.folder, project.project, day))
     asked = sent[sent["batch_id"].isin(batches)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.annotators.standing import COUNTING, LESS, LESS_WEIGHT, NOT, given_on, votes_in
 from label_pipeline.contracts.tables import ANNOTATOR_STANDING
+from label_pipeline.held_codes import is_in, plain
 from label_pipeline.orchestration.desk import Desk
 
 if TYPE_CHECKING:
@@ -45,15 +46,16 @@ def voices(desk: Desk, day: date) -> Voices:
     """The votes as of `day` without those of annotators who did not count when they gave them."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     annotations, stood = desk.annotations(day), desk.frame(ANNOTATOR_STANDING, day)
     fallen: Any = stood[stood["state"] != COUNTING]
     # Whoever always counted is most of everybody: only the votes of the others are looked at.
-    rows = pc.is_in(annotations["annotator_id"], pa.array(fallen["annotator_id"], pa.string()))
-    frame = annotations.filter(rows).select(["item_id", "annotator_id", "annotated_at", "landed_day"]).to_pandas()
+    rows = is_in(annotations["annotator_id"], fallen["annotator_id"])
+    frame = plain(annotations.filter(pa.array(rows)), ["item_id", "annotator_id", "annotated_at", "landed_day"])
     frame["given_on"] = given_on(frame, desk.project.timezone)
     silent = votes_in(NOT, frame, fallen)
-    counts = np.ones(len(annotations), dtype=np.bool_)
-    counts[np.flatnonzero(rows.to_numpy())[silent]] = False
-    return Voices(annotations.filter(pa.array(counts)), frame[votes_in(LESS, frame, fallen)])
+    if silent.any():
+        counts = np.ones(len(annotations), dtype=np.bool_)
+        counts[np.flatnonzero(rows)[silent]] = False
+        annotations = annotations.filter(pa.array(counts))
+    return Voices(annotations, frame[votes_in(LESS, frame, fallen)])

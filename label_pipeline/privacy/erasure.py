@@ -75,27 +75,27 @@ def pseudonyms_of(house: House, asked: str) -> frozenset[str]:
     else:
         mets = [persons.met(source, asked) for source in house.project.sources]
         found = {p for m in mets for p in (m.login, m.annotator_id)} | {pseudonym(persons.secret, ROSTER, asked)}
-    for one in [known for p in sorted(found) for known in identity_map.known(name, pseudonym=p)]:
-        found |= {one.met.login, one.met.annotator_id}
-    for login in persons.named:
-        met = persons.met(*login)
-        if {met.login, met.annotator_id} & found:
-            found |= {met.login, met.annotator_id}
-    return frozenset(found | _same_in_lake(house, found))
-
-
-def _same_in_lake(house: House, names: Iterable[str]) -> set[str]:
-    """The other pseudonyms of people: their logins' and their own, by the table logins."""
-    files = house.lake.files(TABLES["logins"], date.max)
-    if not files:
-        return set()
-    with connect() as con:
-        pairs = con.execute(f"SELECT DISTINCT login, annotator_id FROM read_parquet({file_list(files)})").fetchall()
-    found, before = set(names), set[str]()
+    linked = [{m.login, m.annotator_id} for m in (persons.met(*login) for login in persons.named)] + _pairs_in_lake(
+        house
+    )
+    for known in identity_map.known(name):  # what an older key called somebody stands beside what this one does
+        now = persons.met(known.met.source, known.met.identity)
+        linked.append({known.met.login, known.met.annotator_id, now.login, now.annotator_id})
+    before: set[str] = set()
     while found != before:
         before = set(found)
-        found |= {p for pair in pairs if found.intersection(pair) for p in pair}
-    return found
+        found |= {p for names in linked if names & found for p in names}
+    return frozenset(found)
+
+
+def _pairs_in_lake(house: House) -> list[set[str]]:
+    """The pseudonyms of each login and of whose it is, by the table logins."""
+    files = house.lake.files(TABLES["logins"], date.max)
+    if not files:
+        return []
+    with connect() as con:
+        pairs = con.execute(f"SELECT DISTINCT login, annotator_id FROM read_parquet({file_list(files)})").fetchall()
+    return [set(pair) for pair in pairs]
 
 
 def logins_of(house: House, names: frozenset[str]) -> set[Login]:
@@ -219,7 +219,7 @@ def bury(house: House, without: Without, logins: Iterable[Login]) -> None:
 
 
 def clear_landing(landed: Iterable[Landed], without: Without, words: Iterable[str]) -> list[Redacted]:
-    """Rewrite or remove the landed files that hold them; returns what became of each."""
+    """Rewrite the landed files that hold them; returns what became of each. What cannot be rewritten is there still."""
     done = []
     with connect() as con:
         for one in landed:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from label_pipeline.project import Project
+from label_pipeline.project_policy import ALL_SOURCES
 from label_pipeline.publish.markdown import cell
 from label_pipeline.questions import Question, Sections, answered, open_questions, require_known
 
@@ -112,15 +113,14 @@ def _retention(project: Project) -> str:
         f"training sets: the newest {project.publish.keep} versions and those in use",
         "figures of whole nights, and the audit log: for good",
     ]
-    lines += [f"{cell(name)}: {days} days" for name, days in _more(project)]
+    lines += [f"{cell(name)}: {days} days, and of no month the first" for name, days in sorted(keep.tables.items())]
+    for name, days in sorted(keep.landing.items()):
+        lines.append(
+            f"landed files of {'every source not named here' if name == ALL_SOURCES else cell(name)}: {days} days"
+        )
+    if not keep.landing:
+        lines.append("landed files, identities included: until somebody deletes them (see `retention.landing`)")
     return "What `label-pipeline prune` keeps:\n\n" + "\n".join(f"- {line}" for line in lines)
-
-
-def _more(project: Project) -> list[tuple[str, int]]:
-    """Terms of the project file beside the three that every project has."""
-    known = {"as_of", "reports", "runs"}
-    told = project.retention.model_dump().items()
-    return [(name.replace("_", " "), days) for name, days in told if name not in known and isinstance(days, int)]
 
 
 def _measures(project: Project) -> str:

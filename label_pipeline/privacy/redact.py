@@ -1,8 +1,8 @@
 """One landed file without the people and items that are erased: found, rewritten beside, proven, and renamed.
 
 Proven: read again through its adapter, the file has every answer of others and nothing else. A file that cannot be
-rewritten so, or that cannot be read and names somebody, is removed whole. Where records stand is `records`', how files
-hold them `containers`'.
+rewritten so, or that cannot be read and names somebody, is left to the caller. Where records stand is `records`', how
+files hold them `containers`'.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from label_pipeline.sql import connect, scratch
 SAME = "annotation_id, item_id, annotator, label, status, started_at, annotated_at, batch_id"
 
 
+CHUNK, OVERLAP = 1 << 24, 1 << 10  # bytes; even, so that UTF-16 stays in step
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Whose and which records go: a login (source, identity), an item id as the lake has it; and `words` that tell who
@@ -57,19 +60,28 @@ class Wanted:
 
 
 def _texts(path: Path) -> Iterator[str]:
-    """Everything that may be text in a file: of a zip its files, of Parquet its values."""
-    content = path.read_bytes()
-    if content.startswith(b"PAR1"):
-        import pyarrow.parquet as pq
+    """Everything that may be text in a file, in parts that overlap: of a zip its files, of Parquet its values."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start == b"PAR1":
+            import pyarrow.parquet as pq
 
-        table = pq.read_table(path, partitioning=None)
-        yield from (str(value) for name in table.column_names for value in table[name].unique().to_pylist())
-        return
-    if content.startswith(b"PK"):
-        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-            yield from archive.namelist()
-            yield from (archive.read(entry).decode("utf-8", "replace") for entry in archive.namelist())
-    yield from (content.decode(code, "replace") for code in ("utf-8", "utf-16-le", "utf-16-be"))
+            table = pq.read_table(path, partitioning=None)
+            yield from (str(value) for name in table.column_names for value in table[name].unique().to_pylist())
+            return
+        if start.startswith(b"PK"):
+            with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+                yield from archive.namelist()
+                yield from (archive.read(entry).decode("utf-8", "replace") for entry in archive.namelist())
+        file.seek(0)
+        seam, chunk = b"", file.read(CHUNK)
+        while chunk:
+            block, following = seam + chunk, file.read(CHUNK)
+            # What is ASCII has a zero beside each sign in UTF-16.
+            for code in ("utf-8", "utf-16-le", "utf-16-be") if b"\0" in block else ("utf-8",):
+                # A letter at a cut: what may be a part of a longer word there is whole in the next part.
+                yield ("x" if seam else "") + block.decode(code, "replace") + ("x" if following else "")
+            seam, chunk = block[-OVERLAP:], following
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """What became of a landed file, how many answers went, and why where it was removed."""
+    """What became of a landed file, how many answers go, and why where it was not rewritten."""
 
     name: str
     fate: Literal["rewritten", "removed", "kept"]
@@ -171,16 +183,18 @@ def redact_delivered(project: Project, files: Iterable[LandedFile], wanted: Want
             found = find(con, project, file, wanted)
             if found is not None:
                 words = wanted.words | found.words | telling((*found.erased.people, *found.erased.items))
-                done.append(redact(con, project, found, replace(wanted, words=words), keep=True))
+                done.append(redact(con, project, found, replace(wanted, words=words)))
     return done
 
 
-def redact(con: Any, project: Project, found: Found, wanted: Wanted, *, keep: bool = False) -> Redacted:
-    """Rewrite a file without what was found in it, or remove it; with `keep` one that cannot be rewritten stays."""
+def redact(con: Any, project: Project, found: Found, wanted: Wanted) -> Redacted:
+    """Rewrite a file without what was found in it; remove it where nothing else is in it.
+
+    One that cannot be rewritten is kept: what of others was taken in of it must be safe before it goes.
+    """
     file = found.file
     if found.unreadable:
-        file.path.unlink()
-        return Redacted(file.name, "removed", 0, "it could not be read, and names the person")
+        return Redacted(file.name, "kept", 0, "it could not be read, and names who is erased")
     try:
         before, items = _answers_without(con, project, file, found.erased)
         with replacing(file.path) as beside:
@@ -196,10 +210,7 @@ def redact(con: Any, project: Project, found: Found, wanted: Wanted, *, keep: bo
         return Redacted(file.name, "removed", found.answers, "nothing else was in it")
     except (UserError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = error.what if isinstance(error, UserError) else type(error).__name__
-        if keep:
-            return Redacted(file.name, "kept", 0, f"it could not be rewritten: {why}")
-        file.path.unlink()
-        return Redacted(file.name, "removed", found.answers, f"it could not be rewritten: {why}")
+        return Redacted(file.name, "kept", found.answers, f"it could not be rewritten: {why}")
     return Redacted(file.name, "rewritten", found.answers)
 
 

@@ -237,7 +237,7 @@ SECTIONS: tuple[tuple[str, tuple[Question, ...]], ...] = (
             )),
             Question("maintenance.retention", "Are there limits on how long data about people is kept?"),
             Question("maintenance.old_versions", "Are older versions kept?", lambda f: (
-                f"The newest {f['keep']} and those in use by declared jobs; any day's set can be rebuilt from landing."
+                f"The newest {f['keep']} and those in use by declared jobs; any day's set can be made again."
             )),
             Question("maintenance.contributions", "Can others extend it, and how is that checked?", lambda f: (
                 "By landing annotations: every answer passes the same rules, and every version the same gates."

@@ -24,12 +24,13 @@ from label_pipeline.lake import Lake
 from label_pipeline.shards.base import Shards
 from label_pipeline.shards.disk import Stored, write_shard
 from label_pipeline.shards.runners import InProcess, Runner
-from label_pipeline.sql import connect, file_list, literal
-from label_pipeline.state import counted, current_of, hidden_questions
+from label_pipeline.sql import connect, literal
+from label_pipeline.state import counted, current_of, held, hidden_questions
 from label_pipeline.votes import FloatArray, Votes
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 SHARD_SIZE = 1_000_000
 """Annotations of a shard, about; memory grows with it and with nothing else."""
@@ -101,7 +102,7 @@ def lake_shards(
     place = lake.path(ANNOTATION_EVENTS, day).parent.parent
     with temporary_folder(place, "shards") as folder:
         splits = [
-            *_splits("events", events, f"{EVENTS}, day", folder),
+            *_splits("events", events, f"{EVENTS}, day AS landed_day", folder),
             *_splits("items", items, "item_id", folder),
             *_splits("predictions", facts.predictions, "item_id, probabilities", folder),
         ]
@@ -117,6 +118,15 @@ def lake_shards(
 
 def _splits(kind: str, files: Sequence[Path], columns: str, folder: Path) -> list[Split]:
     return [Split(kind, file, columns, folder / "split" / f"{kind}-{k:06d}") for k, file in enumerate(files)]
+
+
+def _events(folder: Path, index: int) -> pa.Table:
+    """The events that fell into a shard."""
+    import pyarrow.parquet as pq
+
+    coded = list(ANNOTATION_EVENTS.coded)
+    pieces = _pieces(folder, "events", index)
+    return held([pq.read_table(piece, read_dictionary=coded, partitioning=None) for piece in pieces])
 
 
 def _model(folder: Path, index: int, votes: Votes, n_classes: int) -> FloatArray:
@@ -163,14 +173,7 @@ def _split(task: Split, n: int) -> None:
 def _gather(index: int, plan: Plan) -> Gathered:
     """Put a shard together, write it, and tell whose votes it holds."""
     facts, n_classes = plan.facts, len(plan.classes)
-    with connect() as con:
-        events = _pieces(plan.folder, "events", index) or con.register("none", ANNOTATION_EVENTS.empty())
-        source = (
-            f"read_parquet({file_list(events)})"
-            if isinstance(events, list)
-            else "(SELECT *, NULL::DATE AS day FROM none)"
-        )
-        current = current_of(con, source, facts.people)
+    current = current_of(_events(plan.folder, index), facts.people)
     annotations = counted(current, test_sources=facts.test_sources, gold=facts.checks, evaluation=facts.evaluation)
     items = set(_column(plan.folder, "items", index, "item_id"))
     if facts.test_sources:

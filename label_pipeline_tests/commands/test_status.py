@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 
 from label_pipeline.cli import main
 from label_pipeline.folders import DataFolder
+from label_pipeline.locks import alone
 from label_pipeline_tests.orchestration.runs import pets, write
 
 
@@ -27,6 +31,17 @@ def test_landed_and_waiting(folder: DataFolder, capsys: pytest.CaptureFixture[st
         "waiting: 3 landed days from 2026-10-05: label-pipeline nightly --project pets",
         "training set: none published",
     ]
+
+
+def test_a_night_that_runs_is_told(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    """Loss: whoever finds yesterday's state in the morning starts a second night beside the one that is late."""
+    pets(folder.root, days=1)
+    with alone(folder, "pets", "label-pipeline nightly"):
+        assert main(["status", "--project", "pets"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"running: label-pipeline nightly, process {os.getpid()} on {socket.gethostname()}, since 20" in said
+    assert main(["status", "--project", "pets"]) == 0
+    assert "running" not in capsys.readouterr().out
 
 
 def test_a_broken_project_is_told_and_the_others_shown(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,6 +70,7 @@ def test_what_is_published_names_nobody(nights: tuple[DataFolder, Run]) -> None:
         assert not PSEUDONYM.search(text), path
 
 
+@pytest.mark.slow
 def test_runs_that_have_ended_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss: operations cannot see from its own view which nights ran, of which days, and how they ended."""
     monkeypatch.setenv("DAGSTER_HOME", "")

@@ -84,6 +84,17 @@ def test_figures_and_a_small_plot_are_shown(nights: Nights, asset: str) -> None:
     assert len(content) < 12_000
 
 
+def test_every_step_tells_what_it_took(nights: Nights) -> None:
+    """Loss: a night that grew slow, or nearly too large for the machine, does not say in which of its steps."""
+    _, run = nights
+    took = [facts for facts in map(run.metadata, ASSETS) if "seconds" in facts]
+    assert len(took) > len(ASSETS) / 3  # one asset of each step tells
+    for facts in took:
+        assert facts["cpu_seconds"] > 0
+        assert 0 < facts["seconds"] < 600
+        assert 50 < facts["peak_memory_mb"] < 20_000
+
+
 def test_each_day_has_its_own_figures(nights: Nights) -> None:
     """Loss: after a backfill the UI charts a flat line, the last day's figure on every day."""
     folder, run = nights

@@ -6,20 +6,25 @@ The project's labels are kept as they are: its nights are intake and mart, and a
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.crash import child, ended
 from benchmarks.erase import aftermath
 from label_pipeline.cli import BAD_INPUT, OK, main
+from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
+from label_pipeline.privacy import redact
+from label_pipeline.privacy.containers import rewrite
 from label_pipeline.privacy.journal import read_journal
-from label_pipeline_tests.orchestration.runs import D1, D2, D3, put, run, write
+from label_pipeline_tests.orchestration.runs import D1, D2, D3, partition, put, run, write
 from label_pipeline_tests.privacy.planted import ANA, BEN
 from label_pipeline_tests.privacy.scan import traces
 from label_pipeline_tests.privacy.test_access import KEPT
@@ -83,6 +88,32 @@ def test_a_day_whose_landing_was_pruned_keeps_what_is_others(before: DataFolder,
     assert {name.split("/")[1] for name in astray} <= {"landings", "annotation_events"}
     assert all(str(D1) in name for name in astray)
     assert run(folder, D2, D2).success
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_rewritten_goes_whole_and_others_answers_stay(
+    before: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loss: everybody's answers in a file that no rule fits, once the lake is made anew from landing."""
+    folder, real = copied(before, tmp_path / "data"), rewrite
+
+    def first_day_fails(path: Path, *more: Any) -> int:
+        if path.parent.parent.name == str(D1):
+            raise UserError("no rule fits")
+        return real(path, *more)
+
+    monkeypatch.setattr(redact, "rewrite", first_day_fails)
+    assert main([*CALL, "--data", str(folder.root)]) == OK
+    assert traces(folder.root, WORDS) == []
+    assert not (folder.landing("pets", D1) / "crowd" / "x.csv").exists()
+    assert [len(partition(folder, "annotation_events", day)) for day in (D1, D2)] == [1, 1]
+    (account,) = partition(folder, "landings", D1)
+    assert (account["landed"], account["accepted"]) == (1, 1)
+    told = json.loads(next(folder.erasures("pets").glob("2*.json")).read_text())["landing"]
+    assert [(one["fate"], one["why"]) for one in told] == [
+        ("removed", "it could not be rewritten: no rule fits"),
+        ("rewritten", ""),
+    ]
 
 
 @pytest.mark.slow

@@ -26,7 +26,8 @@ sources: {s: {format: csv}}
 FULL = BASE.replace("sources: {s:", "sources: {t: {format: csv}, s:") + (
     "people: {gold_checks: {at_least: 0.7, otherwise: exclude}}\n"
     "privacy: {scrub: {fields: [body_text], kinds: [email, iban]}}\n"
-    "retention: {reports: 30d}\nalerts: {email: [lead@example.org]}\npublish: {jobs: {ranking: latest}}\n"
+    "retention: {reports: 30d, tables: {quarantine: 20d}, landing: 60d}\n"
+    "alerts: {email: [lead@example.org]}\npublish: {jobs: {ranking: latest}}\n"
 )
 
 
@@ -66,7 +67,10 @@ def test_what_is_filled_in_follows_the_project_file(tmp_path: Path) -> None:
     assert "Free text loses email, iban in body\\_text." in answer(richer, "record.measures")
     assert "body\\_text (scrubbed), at" in answer(richer, "record.subjects")
     assert "reports: 400 days" in answer(record, "record.retention")
+    assert "landed files, identities included: until somebody deletes them" in answer(record, "record.retention")
     assert "reports: 30 days" in answer(richer, "record.retention")
+    assert "quarantine: 20 days, and of no month the first" in answer(richer, "record.retention")
+    assert "landed files of every source not named here: 60 days" in answer(richer, "record.retention")
     assert "ranking" in answer(richer, "record.recipients")
     assert "lead@" not in richer
     assert answer(record, "record.transfers").startswith("The pipeline itself sends nothing")

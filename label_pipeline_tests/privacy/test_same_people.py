@@ -199,6 +199,6 @@ def test_no_look_up_without_a_line_in_the_audit_log(pets: DataFolder, capsys: py
     assert "that is no pseudonym" in said
     assert "jane@example.com" not in said
     assert [(e.act.actor, e.act.subject, e.act.reason, e.act.after) for e in entries(pets, "pets", "identify")] == [
-        ("dpo", jane.annotator_id, "she asks for her data", "2 logins shown"),
-        (person(), "a-0000000000000000", "guessing", "0 logins shown"),
+        ("dpo", jane.annotator_id, "she asks for her data", "logins shown: 2"),
+        (person(), "a-0000000000000000", "guessing", "logins shown: 0"),
     ]
