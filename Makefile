@@ -79,4 +79,4 @@ lock:  ## write all locks anew
 		-o requirements.lock
 
 clean:
-	rm -rf .venv .label-studio .consumers .spark data/lake data/marts data/published data/reports data/dagster
+	rm -rf .venv .label-studio .consumers .spark data/lake data/marts data/published data/reports data/roles data/dagster

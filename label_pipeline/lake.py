@@ -91,6 +91,20 @@ class Lake:
         found = (p.parent.name.removeprefix("day=") for p in _whole(self._root(table), "day=????-??-??/*.parquet"))
         return sorted({date.fromisoformat(name) for name in found})
 
+    def newest(self, table: Table, asked: date | None = None) -> date:
+        """The day asked for, or the newest that was computed.
+
+        Raises:
+            UserError: no such day was computed.
+        """
+        known, where = self.days(table), f"project {self.project}"
+        if not known:
+            do = f"Run: label-pipeline nightly --project {self.project}"
+            raise UserError("no night has been computed", where=where, do=do)
+        if asked is not None and asked not in known:
+            raise UserError(f"{asked} has not been computed", where=where, do=f"There are {known[0]} to {known[-1]}.")
+        return asked or known[-1]
+
     def files(self, table: Table, until: date) -> list[Path]:
         """Partition files of all days up to and including `until`, in order of days."""
         self.require_ours(table)

@@ -50,11 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _newest(folder: DataFolder, project: Project) -> date:
-    where = f"project {project.project}"
     if not project.labels.has_consensus:
-        raise UserError(f"nobody's answers are judged: {kept_words(project)}", where=where)
-    known = Lake(folder, project.project).days(ANNOTATOR_QUALITY)
-    if not known:
-        do = f"Run: label-pipeline nightly --project {project.project}"
-        raise UserError("no night has been computed", where=where, do=do)
-    return known[-1]
+        raise UserError(f"nobody's answers are judged: {kept_words(project)}", where=f"project {project.project}")
+    return Lake(folder, project.project).newest(ANNOTATOR_QUALITY)

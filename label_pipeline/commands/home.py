@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from label_pipeline.files import write_text
+from label_pipeline.files import make_folder, write_text
 from label_pipeline.folders import DataFolder
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 def dagster_home(folder: DataFolder) -> Path:
@@ -15,6 +22,26 @@ def dagster_home(folder: DataFolder) -> Path:
     if home == folder.dagster and not (home / "dagster.yaml").is_file():
         write_text(home / "dagster.yaml", DAGSTER_YAML)
     return home
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[dg.DagsterInstance]:
+    """Dagster's storage. Of several processes that open a new one at once, one makes its tables and the others wait:
+    Dagster itself lets both write them, and a SQLite storage stamped twice opens never again.
+    """
+    import dagster as dg
+
+    make_folder(home)
+    handle = os.open(home, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        instance = dg.DagsterInstance.from_config(str(home))
+        with instance:
+            _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage  # each made on first use
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            yield instance
+    finally:
+        os.close(handle)
 
 
 def home_of(folder: DataFolder) -> Path:

@@ -39,14 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _day(folder: DataFolder, project: Project, asked: date | None) -> date:
-    where = f"project {project.project}"
     if not project.labels.has_consensus:
-        raise UserError(f"items have no consensus: {kept_words(project)}", where=where)
-    known = Lake(folder, project.project).days(CONSENSUS_LABELS)
-    if not known:
-        do = f"Run: label-pipeline nightly --project {project.project}"
-        raise UserError("no night has been computed", where=where, do=do)
-    return asked or known[-1]
+        raise UserError(f"items have no consensus: {kept_words(project)}", where=f"project {project.project}")
+    newest = Lake(folder, project.project).newest(CONSENSUS_LABELS)
+    return asked or newest
 
 
 def _show(project: Project, found: ItemHistory) -> None:

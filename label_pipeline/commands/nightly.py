@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
 from label_pipeline.clock import last_night, parse_day, today
-from label_pipeline.commands.home import dagster_home
+from label_pipeline.commands.home import dagster_home, opened
 from label_pipeline.commands.unfinished import resume
 from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
@@ -116,7 +116,6 @@ def _with_what_it_rests_on(desk: Desk, first: date) -> date:
 
 def _execute(folder: DataFolder, project: Project, first: date, last: date, *, pull: bool) -> int:
     """Run the project's job over the days in this process."""
-    import dagster as dg
 
     from label_pipeline.orchestration.assets_pull import ASKED
     from label_pipeline.orchestration.build import build_definitions
@@ -125,7 +124,7 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
 
     folder.dagster.mkdir(parents=True, exist_ok=True)
     job = build_definitions(folder).resolve_job_def(job_name(project.project))
-    with dg.DagsterInstance.from_config(str(dagster_home(folder))) as instance:
+    with opened(dagster_home(folder)) as instance:
         for run_id in require_idle(instance, project.project):
             print(f"{project.project}: cleared run {run_id[:8]}, whose process is gone", file=sys.stderr)
         result = job.execute_in_process(

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from label_pipeline.commands.home import dagster_home
+from label_pipeline.commands.home import dagster_home, opened
 from label_pipeline.folders import DataFolder
 
 
@@ -18,7 +18,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Start both and wait. The UI is for this machine only unless --host says otherwise."""
     folder = DataFolder.choose(arguments.data)
     folder.dagster.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"LABEL_PIPELINE_DATA": str(folder.root), "DAGSTER_HOME": str(dagster_home(folder))}
+    home = dagster_home(folder)
+    with opened(home):
+        pass  # its tables are there before two programs look for them
+    environment = os.environ | {"LABEL_PIPELINE_DATA": str(folder.root), "DAGSTER_HOME": str(home)}
     workspace = ["-m", "label_pipeline.definitions"]
     here = Path(sys.executable).parent
     commands = [

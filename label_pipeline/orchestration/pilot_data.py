@@ -72,13 +72,7 @@ def newest_day(desk: Desk, day: date | None) -> date:
     Raises:
         UserError: no such day was computed.
     """
-    known = desk.lake.days(CONSENSUS_LABELS)
-    if known and (day is None or day in known):
-        return day or known[-1]
-    where, name = f"project {desk.project.project}", desk.project.project
-    if known:
-        raise UserError(f"{day} has not been computed", where=where, do=f"There are {known[0]} to {known[-1]}.")
-    raise UserError("no night has been computed", where=where, do=f"Run: label-pipeline nightly --project {name}")
+    return desk.lake.newest(CONSENSUS_LABELS, day)
 
 
 def drawn(desk: Desk, day: date, size: int, *, out: Collection[str] = ()) -> Drawn:

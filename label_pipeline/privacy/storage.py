@@ -78,12 +78,11 @@ def _change_table(con: sqlite3.Connection, table: str, change: Change, *, dry_ru
     columns = [row[1] for row in con.execute(f"PRAGMA table_info({identifier(table)})").fetchall()]
     changed = 0
     for column in columns:
-        place = f"{identifier(table)}"
         new: list[tuple[Any, int]] = []
-        for rowid, value in con.execute(f"SELECT rowid, {identifier(column)} FROM {place}"):
+        for rowid, value in con.execute(f"SELECT rowid, {identifier(column)} FROM {identifier(table)}"):
             if isinstance(value, str) and (text := change(value)) != value:
                 new.append((text, rowid))
         if new and not dry_run:
-            con.executemany(f"UPDATE {place} SET {identifier(column)} = ? WHERE rowid = ?", new)
+            con.executemany(f"UPDATE {identifier(table)} SET {identifier(column)} = ? WHERE rowid = ?", new)
         changed += len(new)
     return changed

@@ -25,7 +25,7 @@ def nightly(day: str) -> int:
     return main(["nightly", "--project", "pets", "--day", day])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_a_stopped_night_is_told_once(
     folder: DataFolder,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -53,7 +53,7 @@ def test_a_stopped_night_is_told_once(
     assert any(kind == "target" and words.startswith("label_accuracy is 0 and misses") for kind, _, words in said)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_a_flood_and_a_fault(
     folder: DataFolder,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -68,7 +68,7 @@ def test_a_flood_and_a_fault(
     with hook() as server:
         monkeypatch.setenv("HOOK", server.url)
         with monkeypatch.context() as broken:
-            broken.setattr(assets_publish, "build_mart", breaks)
+            broken.setattr(assets_publish, "build_marts", breaks)
             assert nightly("2026-10-05") == 2
             assert nightly("2026-10-05") == 2
         assert nightly("2026-10-05") == 0

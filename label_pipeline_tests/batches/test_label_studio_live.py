@@ -25,7 +25,7 @@ from label_pipeline_tests.batches.way import AFTER, BEFORE, Way
 from label_pipeline_tests.orchestration.runs import partition, put, run, write
 from label_pipeline_tests.pull.live import Studio, result, studio
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=60)
 
 DISPUTED = [f"item-{k:03d}" for k in range(70)]
 FRESH = [f"item-{k:03d}" for k in range(70, 110)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from label_pipeline.commands.home import dagster_home
+from label_pipeline.commands.home import dagster_home, opened
 from label_pipeline.folders import DataFolder
 from label_pipeline_tests.orchestration.runs import write
 
@@ -41,3 +43,35 @@ def test_else_one_beside_the_data_that_works(
     write(home / "dagster.yaml", "telemetry: {enabled: false}\n")
     assert dagster_home(folder) == home
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+
+@pytest.mark.slow(seconds=15)
+def test_several_that_open_a_new_storage_at_once(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loss: on a new data folder, the UI's two programs or two projects' nights both make Dagster's tables, and a
+    storage that was stamped twice opens never again.
+    """
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.chdir(tmp_path)
+    program = """
+import sys, time
+from pathlib import Path
+from label_pipeline.commands.home import opened
+with opened(Path(sys.argv[1]) / "own" / sys.argv[2]):
+    pass  # everything is imported
+(Path(sys.argv[1]) / sys.argv[2]).touch()
+while len(list(Path(sys.argv[1]).glob("ready-*"))) < 4:
+    time.sleep(0.001)
+with opened(Path(sys.argv[1])) as instance:
+    assert instance.get_runs() == []
+"""
+    home = dagster_home(folder)
+    several = [
+        subprocess.Popen([sys.executable, "-c", program, str(home), f"ready-{n}"], stderr=subprocess.PIPE)
+        for n in range(4)
+    ]
+    said = [process.communicate(timeout=120)[1].decode() for process in several]
+    assert [process.returncode for process in several] == [0] * 4, said
+    with opened(home) as instance:
+        assert instance.get_runs() == []

@@ -23,6 +23,8 @@ from label_pipeline.folders import DataFolder
 from label_pipeline_tests.commands.pilots import START, V2, answers, claims, guideline
 from label_pipeline_tests.orchestration.runs import mart, partition, write
 
+pytestmark = pytest.mark.slow(seconds=2)  # what they share takes half a minute
+
 D2, D3 = date(2026, 10, 6), date(2026, 10, 7)
 ITEMS = 260
 FIRST, SECOND = (f"claims-{START}-pilot-{size}" for size in (100, 120))

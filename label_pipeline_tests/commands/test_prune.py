@@ -26,7 +26,7 @@ def nightly(folder: DataFolder, first: object, last: object) -> int:
     return main(["nightly", "--project", "pets", "--data", str(folder.root), "--from", str(first), "--to", str(last)])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=60)
 def test_what_went_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from label_pipeline_tests.orchestration.runs import D3, Run
 Nights = tuple[DataFolder, Run]
 PSEUDONYM = re.compile(r"a-[0-9a-f]{16}")
 
+pytestmark = pytest.mark.slow(seconds=8)
+
 
 @pytest.fixture(scope="module")
 def people(nights: Nights) -> list[str]:

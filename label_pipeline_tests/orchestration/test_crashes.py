@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.crash import campaign
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=200)
 KILLS = 12
 SEED = int(os.environ.get("LABEL_PIPELINE_SEED", "11"))
 

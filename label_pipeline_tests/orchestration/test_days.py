@@ -31,7 +31,7 @@ def test_a_day_out_of_order_is_refused_with_what_to_run(folder: DataFolder) -> N
     assert state(folder) == {}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_every_way_leads_to_the_same_bytes(tmp_path: Path) -> None:
     """Loss: where the way to a state shows in it, a rebuilt lake can prove nothing about the old one."""
     night_by_night, backfilled = pets(tmp_path / "nights", days=2), pets(tmp_path / "backfill", days=2)
@@ -52,11 +52,11 @@ def test_a_late_file_changes_the_days_from_its_own_on(folder: DataFolder) -> Non
     put(folder, D2, "late.csv", answers(ITEMS[:2], D1, who="z"))
     assert run(folder, D2, D3, only=[*INTAKE, "gold_set", "gold_asks"]).success
     changed = {name for name, digest in state(folder).items() if before.get(name) != digest}
-    assert {name.split("/")[1] for name in changed} == {"annotation_events", "landings"}
+    assert {name.split("/")[1] for name in changed} == {"annotation_events", "landings", "logins"}  # `z` is new
     assert {name.split("/")[3] for name in changed} == {f"day={D2}"}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_a_night_that_broke_half_way_is_run_again(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss: taking a half computed day for done leaves a hole that stops every later night."""
     pets(folder.root, days=2)
@@ -78,7 +78,7 @@ def test_a_night_that_broke_half_way_is_run_again(folder: DataFolder, monkeypatc
     assert first_missing(desk) == D3
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_the_sample_rebuilt_from_nothing_is_the_same_bytes(simulated: DataFolder, folder: DataFolder) -> None:
     """Loss: what cannot be rebuilt from landing is a second source of truth that can be lost."""
     shutil.copytree(simulated.root, folder.root, dirs_exist_ok=True)

@@ -20,7 +20,7 @@ from label_pipeline_tests.orchestration.runs import D1, D2, D3, PETS, pets, run,
 from label_pipeline_tests.orchestration.servers import Servers, ui, until
 from label_pipeline_tests.orchestration.test_servers import BACKFILL, ended, runs_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=150)
 SECONDS = 1800.0
 SENSOR = "nightly__pets__landing"
 # All days landed long ago, so the landing sensor starts a nightly run over all of them by itself.

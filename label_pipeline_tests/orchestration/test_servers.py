@@ -23,7 +23,7 @@ from label_pipeline_tests.orchestration.runs import D1, D2, D3, mart, put, state
 from label_pipeline_tests.orchestration.servers import Servers, ui, until
 from label_pipeline_tests.orchestration.test_definitions import ASSETS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=40)
 
 DAYS = [str(day) for day in (D1, D2, D3)]
 FREE_SECONDS, POLL_SECONDS = 30, 10  # as home.DAGSTER_YAML says

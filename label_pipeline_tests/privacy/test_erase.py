@@ -114,7 +114,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
         yield Case(folder, never, before, [CARLA, OTHER, *digits, f"{OTHER}@vendor"], "")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_nothing_of_the_person_is_left(case: Case) -> None:
     """Loss: a trace in any file, whatever holds it: the tombstones too are made of no name."""
     assert traces(case.folder.root, case.words) == []
@@ -122,7 +122,7 @@ def test_nothing_of_the_person_is_left(case: Case) -> None:
     assert {k.met.identity for k in known("pets")} == {"ana", "ben", "dora", "VX1"}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_the_state_is_that_of_a_pipeline_that_never_saw_her(case: Case) -> None:
     """Loss: a vote that still counts, an item that only she made, a row number that no landing file has."""
 
@@ -140,7 +140,7 @@ def test_the_state_is_that_of_a_pipeline_that_never_saw_her(case: Case) -> None:
     assert any(after[name] != never[name] for name in kept)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_older_versions_are_withdrawn_and_the_newest_is_issued_anew(case: Case) -> None:
     """Loss: a model trained tomorrow on what was erased today."""
     data = str(case.folder.root)
@@ -154,7 +154,7 @@ def test_older_versions_are_withdrawn_and_the_newest_is_issued_anew(case: Case) 
     assert main(["check", "pets", "--data", data]) == OK
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_the_certificate_and_the_log_tell_what_was_done(case: Case) -> None:
     """Loss: nobody can show that it was done, or what was not in reach."""
     (certificate,) = (p for p in case.folder.erasures("pets").glob("2*.json"))
@@ -168,7 +168,7 @@ def test_the_certificate_and_the_log_tell_what_was_done(case: Case) -> None:
     assert main(["audit", "pets", "--verify", "--data", str(case.folder.root)]) == OK
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_the_next_full_export_does_not_bring_her_back(case: Case, tmp_path: Path) -> None:
     """Loss: an erasure that lasts until the next night."""
     folder = DataFolder(tmp_path / "data")
@@ -181,7 +181,7 @@ def test_the_next_full_export_does_not_bring_her_back(case: Case, tmp_path: Path
     assert (rows["crowd/answers.csv"]["landed"], rows["vendor/export.jsonl"]["landed"]) == (24, 32)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_nobody_known_by_that_name(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: a misspelt login that counts as erased; an erasure done twice that undoes what is published."""
     before = state(case.folder)
@@ -192,7 +192,7 @@ def test_nobody_known_by_that_name(case: Case, capsys: pytest.CaptureFixture[str
     assert state(case.folder) == before
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_it_does_not_run_beside_a_night(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """Loss: a night that writes back what the erasure has just taken out."""
     with alone(case.folder, "pets", "label-pipeline nightly"):
@@ -200,7 +200,7 @@ def test_it_does_not_run_beside_a_night(case: Case, capsys: pytest.CaptureFixtur
     assert "project pets is being written by label-pipeline nightly" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_an_item_goes_with_its_payload_gold_and_versions(case: Case, tmp_path: Path) -> None:
     """Loss: a text that stays in a version of the training set, or in the gold that was made of it."""
     folder, item = DataFolder(tmp_path / "data"), ITEMS[1]

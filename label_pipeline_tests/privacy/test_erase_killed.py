@@ -63,6 +63,7 @@ def copied(before: DataFolder, place: Path) -> DataFolder:
     return DataFolder(place)
 
 
+@pytest.mark.slow(seconds=30)
 def test_in_one_go_it_is_as_if_she_had_never_been_there(before: DataFolder, tmp_path: Path) -> None:
     """Loss: the quick look at what the slow tests prove at length."""
     folder, never = copied(before, tmp_path / "data"), landed(tmp_path / "never", (BEN,))
@@ -74,7 +75,7 @@ def test_in_one_go_it_is_as_if_she_had_never_been_there(before: DataFolder, tmp_
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_a_day_whose_landing_was_pruned_keeps_what_is_others(before: DataFolder, tmp_path: Path) -> None:
     """Loss: everybody's answers of a day, because the person's cannot be taken in again without them."""
     folder, never = copied(before, tmp_path / "data"), landed(tmp_path / "never", (BEN,))
@@ -90,7 +91,7 @@ def test_a_day_whose_landing_was_pruned_keeps_what_is_others(before: DataFolder,
     assert run(folder, D2, D2).success
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_a_file_that_cannot_be_rewritten_goes_whole_and_others_answers_stay(
     before: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +117,7 @@ def test_a_file_that_cannot_be_rewritten_goes_whole_and_others_answers_stay(
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_killed_on_its_way_it_is_gone_on_with(before: DataFolder, tmp_path: Path) -> None:
     """Loss: a kill that leaves a trace, loses somebody's answer, or leaves an erasure that nobody can finish."""
     data, count, log = tmp_path / "data", tmp_path / "count", tmp_path / "log"
@@ -136,6 +137,7 @@ def test_killed_on_its_way_it_is_gone_on_with(before: DataFolder, tmp_path: Path
         assert aftermath(data) == undisturbed, at
 
 
+@pytest.mark.slow(seconds=30)
 def test_nobody_writes_over_half_of_it_but_the_next_night_finishes(
     before: DataFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

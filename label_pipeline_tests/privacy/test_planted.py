@@ -190,7 +190,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     return Nights(folder, out.getvalue(), codes, met)
 
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=60)
 
 
 def test_everybody_was_there(nights: Nights) -> None:

@@ -46,6 +46,7 @@ def names_in(folder: DataFolder, day: Any = D1) -> set[str]:
     return {row["annotator_id"] for row in partition(folder, "annotation_events", day)}
 
 
+@pytest.mark.slow
 def test_all_is_as_with_the_new_key_from_the_start(keys: Path, tmp_path: Path) -> None:
     """Loss: a person who is two from now on; an answer that counts twice when the next full export lands."""
     folder = landed(tmp_path / "data")

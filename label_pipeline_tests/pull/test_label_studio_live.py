@@ -18,7 +18,7 @@ from label_pipeline_tests.ingest.house import House
 from label_pipeline_tests.pull.lakes import expected, lake, landed_on, pull, pulling
 from label_pipeline_tests.pull.live import Faulty, Studio, result, studio
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=40)
 TASKS = 500
 
 

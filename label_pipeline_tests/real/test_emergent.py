@@ -28,7 +28,7 @@ from label_pipeline.lake import Lake
 from label_pipeline.landing import landed_days
 from label_pipeline_tests.orchestration.runs import write
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=40)
 
 PROJECT = """\
 project: stance
