@@ -247,21 +247,21 @@ def _classes(classes: tuple[str, ...], size: int, evidence: Evidence, limits: Li
     if len(evidence.consensus) and n_classes > 1:
         counts, each = evidence.consensus, np.arange(size)
         matrices, met = shrunk(counts, limits.shrinkage), counts.sum(axis=2)
-        judged = met >= limits.minimum / 4
+        judged = _reached(met, limits.minimum / 4)
         recalls = np.where(judged, np.diagonal(matrices, axis1=1, axis2=2), np.inf)
         worst = np.where(judged.any(axis=1), recalls.argmin(axis=1), n_classes)
         recall = np.where(judged.any(axis=1), recalls.min(axis=1), np.nan)
         surely, _ = wilson_bounds(counts, np.broadcast_to(met[:, :, None], counts.shape))
         total = counts.sum(axis=0)
         usual = total / np.maximum(total.sum(axis=1, keepdims=True), 1)
-        excess = np.where((met >= limits.minimum / 2)[:, :, None] & (surely > 2 * usual), surely, -1.0)
+        excess = np.where(_reached(met, limits.minimum / 2)[:, :, None] & (surely > 2 * usual), surely, -1.0)
         excess[:, np.arange(n_classes), np.arange(n_classes)] = -1.0
         pair = excess.reshape(size, -1).argmax(axis=1)
         row, column = np.divmod(pair, n_classes)
         found = excess[each, row, column] > limits.confuses
         true, given = np.where(found, row, n_classes), np.where(found, column, n_classes)
         share = np.where(found, counts[each, row, column] / np.maximum(met[each, row], 1e-9), np.nan)
-        enough = evidence.others.sum(axis=(1, 2)) >= limits.minimum
+        enough = _reached(evidence.others.sum(axis=(1, 2)), limits.minimum)
         score = np.where(enough, spammer_score(evidence.others, limits.shrinkage), np.nan)
     return pd.DataFrame(
         {
@@ -273,6 +273,11 @@ def _classes(classes: tuple[str, ...], size: int, evidence: Evidence, limits: Li
             "spammer_score": score,
         }
     )
+
+
+def _reached(amount: AnyArray, least: float) -> AnyArray:
+    """Whether a sum of probabilities is `least` or more: those of twenty annotations may sum to 19.999999999999996."""
+    return np.asarray(amount >= least - 1e-9)
 
 
 def _spammers(table: pd.DataFrame, evidence: Evidence, limits: Limits) -> AnyArray:

@@ -38,6 +38,15 @@ def test_no_one_is_judged_on_little_evidence() -> None:
     assert report.table["spammer_score"].isna().all()
 
 
+def test_enough_is_counted_whatever_rounding_does() -> None:
+    """Who has exactly as many annotations as it takes is judged: sums of probabilities fall a hair short or not."""
+    data = crowd(6, each=20)
+    report = annotator_report(data.votes, data.shares, limits=Limits(minimum=20))
+    compared = report.table["compared"]
+    assert (compared == 20).sum() > 5
+    assert report.table["spammer_score"].notna().tolist() == (compared >= 20).tolist()
+
+
 def test_figures_by_hand() -> None:
     """Counts, gold accuracy with Wilson's interval, quality as given or from the consensus."""
     votes = Votes.of_codes(
