@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS
+from label_pipeline.contracts.tables import ANNOTATION_EVENTS, CONSENSUS_LABELS, ITEMS, PREDICTIONS
 from label_pipeline.files import remove_folder, replacing_folder, temporary_folder
 from label_pipeline.lake import Lake
 from label_pipeline.shards.base import Shards
@@ -26,7 +26,7 @@ from label_pipeline.shards.disk import Stored, write_shard
 from label_pipeline.shards.runners import InProcess, Runner
 from label_pipeline.sql import connect, literal
 from label_pipeline.state import counted, current_of, held, hidden_questions
-from label_pipeline.votes import FloatArray, Votes
+from label_pipeline.votes import AnyArray, FloatArray, Votes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,10 @@ SHARD_SIZE = 1_000_000
 EVENTS = "event_id, source, annotation_id, item_id, annotator_id, label, status, is_gold_check, annotated_at"
 
 
+TABLES = {"events": ANNOTATION_EVENTS, "items": ITEMS, "predictions": PREDICTIONS, "previous": CONSENSUS_LABELS}
+"""By the kind of files that are split, the table they are of."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What else than events a project's votes depend on.
@@ -44,6 +48,7 @@ class Facts:
     `people` is the roster; `truth` gives items the label that the consensus may know (`settle.known_checks`); `checks`
     and `evaluation` are the gold items of each role, `test_sources` the sources that hide test questions, as in
     `state.counted`. `predictions` are files of the table of that name: of several models of an item the mean counts.
+    `previous` are files of consensus_labels of the day before, of which settled items keep their day.
     """
 
     people: pd.DataFrame
@@ -52,6 +57,7 @@ class Facts:
     evaluation: Sequence[str] = ()
     test_sources: Sequence[str] = ()
     predictions: Sequence[Path] = ()
+    previous: Sequence[Path] = ()
 
 
 class Split(NamedTuple):
@@ -105,6 +111,7 @@ def lake_shards(
             *_splits("events", events, f"{EVENTS}, day AS landed_day", folder),
             *_splits("items", items, "item_id", folder),
             *_splits("predictions", facts.predictions, "item_id, probabilities", folder),
+            *_splits("previous", facts.previous, "item_id, settled_on", folder),
         ]
         list(runner.map(_split, splits, n))
         made = list(runner.map(_gather, range(n), Plan(folder, tuple(classes), facts)))
@@ -129,22 +136,31 @@ def _events(folder: Path, index: int) -> pa.Table:
     return held([pq.read_table(piece, read_dictionary=coded, partitioning=None) for piece in pieces])
 
 
-def _model(folder: Path, index: int, votes: Votes, n_classes: int) -> FloatArray:
-    """The mean of the models' probabilities of each item, (n_items, n_classes); NaN where there are none."""
+def _models(folder: Path, index: int, n_classes: int) -> pd.DataFrame:
+    """The mean of the models' probabilities by item, a column a class; also of items that are none of ours."""
     import pandas as pd
+    import pyarrow.compute as pc
 
-    rows = _column(folder, "predictions", index, "probabilities")
-    matrix = pd.DataFrame(np.array(rows, dtype=np.float64).reshape(-1, n_classes))
-    by_item = matrix.groupby(np.array(_column(folder, "predictions", index, "item_id"), dtype=object)).mean()
-    return np.asarray(by_item.reindex(votes.items).to_numpy(), dtype=np.float64)
+    rows = _columns(folder, "predictions", index, "item_id", "probabilities")
+    matrix = pc.list_flatten(rows["probabilities"]).to_numpy().reshape(-1, n_classes)
+    return pd.DataFrame(matrix, index=rows["item_id"].to_numpy()).groupby(level=0).mean()
 
 
-def _column(folder: Path, kind: str, index: int, name: str) -> list[Any]:
-    """A column of what fell into a shard."""
+def _settled(folder: Path, index: int, votes: Votes) -> AnyArray:
+    """Since when each item was settled the day before, object (n_items,); None where it was not."""
+    rows = _columns(folder, "previous", index, "item_id", "settled_on")
+    since = dict(zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True))
+    return np.array([since.get(item) for item in votes.items], dtype=object)
+
+
+def _columns(folder: Path, kind: str, index: int, *names: str) -> pa.Table:
+    """Columns of what fell into a shard."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pieces = _pieces(folder, kind, index)
-    return [value for piece in pieces for value in pq.read_table(piece, columns=[name])[name].to_pylist()]
+    schema = pa.schema([TABLES[kind].schema.field(name) for name in names])
+    read = [pq.read_table(piece, columns=list(names), partitioning=None) for piece in _pieces(folder, kind, index)]
+    return pa.concat_tables([schema.empty_table(), *(part.cast(schema) for part in read)])
 
 
 def _pieces(folder: Path, kind: str, index: int) -> list[Path]:
@@ -175,14 +191,16 @@ def _gather(index: int, plan: Plan) -> Gathered:
     facts, n_classes = plan.facts, len(plan.classes)
     current = current_of(_events(plan.folder, index), facts.people)
     annotations = counted(current, test_sources=facts.test_sources, gold=facts.checks, evaluation=facts.evaluation)
-    items = set(_column(plan.folder, "items", index, "item_id"))
+    items = set(_columns(plan.folder, "items", index, "item_id")["item_id"].to_pylist())
     if facts.test_sources:
         gold = [*facts.checks, *facts.evaluation]
         items -= set(hidden_questions(current, test_sources=facts.test_sources, gold=gold)["item_id"].to_pylist())
     votes = Votes.build(annotations, classes=plan.classes, items=sorted(items))
     code = {name: k for k, name in enumerate(plan.classes)}
     truth = np.array([code.get(facts.truth.get(item, ""), -1) for item in votes.items], dtype=np.int32)
-    model = _model(plan.folder, index, votes, n_classes) if facts.predictions else None
-    write_shard(plan.folder, index, votes, truth, model)
-    known = np.empty((0, n_classes)) if model is None else model[~np.isnan(model[:, 0])]
-    return Gathered([str(name) for name in votes.annotators], known.sum(axis=0), len(known))
+    known = _models(plan.folder, index, n_classes) if facts.predictions else None
+    model = None if known is None else known.reindex(votes.items).to_numpy()
+    settled = _settled(plan.folder, index, votes) if facts.previous else None
+    write_shard(plan.folder, index, votes, truth, model, settled)
+    sums = (np.zeros(n_classes), 0) if known is None else (known.to_numpy().sum(axis=0), len(known))
+    return Gathered([str(name) for name in votes.annotators], *sums)

@@ -3,7 +3,7 @@
 Here belongs how a shard is written and read, and how results that are as many as items are written; `build` makes the
 shards of a project. A shard is a folder of two files. `votes` has a row an annotation, by item and then annotator:
 annotator_id and label. `items` has a row an item, sorted: item_id, how many annotations it has, its gold label or none,
-and a model's probabilities or none.
+a model's probabilities or none, and since when it was settled the day before.
 """
 
 from __future__ import annotations
@@ -74,8 +74,19 @@ def shard_folder(folder: Path, index: int) -> Path:
     return folder / f"shard-{index:06d}"
 
 
-def write_shard(folder: Path, index: int, votes: Votes, gold: IntArray, model: FloatArray | None) -> None:
-    """Write a shard whole. `model` (n_items, n_classes) has rows of NaN where nothing is known of an item."""
+def write_shard(
+    folder: Path,
+    index: int,
+    votes: Votes,
+    gold: IntArray,
+    model: FloatArray | None,
+    settled_on: AnyArray | None = None,
+) -> None:
+    """Write a shard whole.
+
+    `model` (n_items, n_classes) has rows of NaN where nothing is known of an item, `settled_on` (n_items,) None where
+    it was not settled.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -90,6 +101,7 @@ def write_shard(folder: Path, index: int, votes: Votes, gold: IntArray, model: F
         "item_id": pa.array(votes.items, pa.string()),
         "annotations": pa.array(votes.per_item.astype(np.int32)),
         "gold": pa.array(names[gold], pa.string()),
+        "settled_on": pa.nulls(votes.n_items, pa.date32()) if settled_on is None else pa.array(settled_on, pa.date32()),
     }
     if model is not None:
         flat = pa.array(np.ascontiguousarray(model).ravel())
@@ -97,6 +109,14 @@ def write_shard(folder: Path, index: int, votes: Votes, gold: IntArray, model: F
     with replacing_folder(shard_folder(folder, index)) as place:
         pq.write_table(given, place / "votes.parquet", compression="lz4", dictionary_pagesize_limit=DICTIONARY)
         pq.write_table(pa.table(about), place / "items.parquet", compression="lz4", use_dictionary=["gold"])
+
+
+def settled_before(folder: Path, index: int) -> AnyArray:
+    """Since when each item of a shard was settled the day before, object (n_items,); None where it was not."""
+    import pyarrow.parquet as pq
+
+    column = pq.read_table(shard_folder(folder, index) / "items.parquet", columns=["settled_on"])["settled_on"]
+    return np.array(column.to_pylist(), dtype=object)
 
 
 def write_consensus(shards: Shards, fit: ShardFit, folder: Path) -> list[Path]:

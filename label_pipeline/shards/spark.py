@@ -8,6 +8,7 @@ not depend on who worked. Needs the extra `spark` and Java 17, the workers this 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -56,12 +57,9 @@ def spark(master: str, settings: Mapping[str, str] | None = None, *, name: str =
     Raises:
         UserError: Spark or Java is not installed.
     """
-    try:
-        from pyspark import SparkConf, SparkContext
-    except ImportError as error:
-        raise UserError("Spark is not installed", do="Install it: pip install 'label-pipeline[spark]'") from error
-    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        raise UserError("Spark needs Java and there is none", do="Install Java 17 or newer, or set JAVA_HOME.")
+    require_spark()
+    from pyspark import SparkConf, SparkContext
+
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     conf = SparkConf().setMaster(master).setAppName(name)
     context = SparkContext(conf=conf.setAll([*(SETTINGS | dict(settings or {})).items()]))
@@ -69,6 +67,18 @@ def spark(master: str, settings: Mapping[str, str] | None = None, *, name: str =
         yield OnSpark(context)
     finally:
         context.stop()
+
+
+def require_spark() -> None:
+    """Refuse to begin without Spark.
+
+    Raises:
+        UserError: Spark or Java is not installed.
+    """
+    if importlib.util.find_spec("pyspark") is None:
+        raise UserError("Spark is not installed", do="Install it: pip install 'label-pipeline[spark]'")
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        raise UserError("Spark needs Java and there is none", do="Install Java 17 or newer, or set JAVA_HOME.")
 
 
 @dataclass(frozen=True)
