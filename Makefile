@@ -6,7 +6,7 @@ export LABEL_PIPELINE_DATA ?= $(CURDIR)/data
 # Where Python may not keep its bytecode, every night would compile all imports again: half a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: nightly test slow check audit ui label-studio torch lock clean
+.PHONY: nightly test slow check audit ui label-studio spark torch lock clean
 
 nightly: .venv/ready  ## last night for the sample project
 	$(BIN)/label-pipeline nightly --project sample
@@ -56,13 +56,13 @@ check: test slow  ## everything
 	.consumers/bin/python -m pip install -q --no-index --no-deps torch 2>/dev/null || true
 	touch $@
 
-# Spark is larger than all the rest together, and only who has outgrown one machine needs it.
-.spark/ready: spark.lock
-	$(PYTHON) -m venv .spark
-	.spark/bin/python -m pip install -q --disable-pip-version-check uv
-	.spark/bin/uv pip install -q --python .spark/bin/python -r spark.lock
-	.spark/bin/uv pip install -q --python .spark/bin/python --no-deps --no-build-isolation -e .
+# Spark lies beside the environment, on the path of those who ask for it: all else must do without.
+.spark/ready: .venv/ready spark.lock
+	rm -rf .spark && $(BIN)/uv pip install -q --python $(BIN)/python --target .spark --no-deps -r spark.lock
 	touch $@
+
+spark: .spark/ready  ## the Spark engine beside the local one, on all real sets and three million annotations
+	LABEL_PIPELINE_WHOLE=1 $(BIN)/pytest -m slow label_pipeline_tests/shards/test_spark.py
 
 torch: .consumers/ready  ## PyTorch for its example and test
 	.consumers/bin/python -m pip install -q torch
@@ -70,8 +70,8 @@ torch: .consumers/ready  ## PyTorch for its example and test
 lock:  ## write all locks anew
 	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
 		--group pyproject.toml:consumers -o consumers.lock
-	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
-		--group pyproject.toml:spark -o spark.lock
+	echo 'pyspark>=4' | $(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal \
+		--python-version 3.11 - -o spark.lock
 	echo label-studio==1.23.2 | $(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal \
 		--python-version 3.11 - -o label-studio.lock
 	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \

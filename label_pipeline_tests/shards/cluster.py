@@ -1,11 +1,12 @@
 """A standalone Spark cluster of one master and some workers on loopback, as processes that can be killed.
 
-Runs where pyspark is; nothing else of the tests is imported.
+Spark is that of `.spark` (see the Makefile), which lies on no path but that of who asks for it.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+HOME = Path(__file__).parents[2]
+SPARK = HOME / ".spark"
 MEMORY = "700m"
 SETTINGS = {
     "spark.executor.memory": "512m",
@@ -23,6 +26,18 @@ SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
 }
 """What fits such a cluster."""
+
+
+def missing() -> str | None:
+    """What there is not to start a cluster with, in words; None where all is there."""
+    if not (SPARK / "pyspark").is_dir():
+        return "there is no .spark; `make .spark/ready` makes it"
+    return None if os.environ.get("JAVA_HOME") or shutil.which("java") else "Spark needs Java"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process that finds Spark and this package."""
+    return os.environ | {"PYTHONPATH": f"{HOME}{os.pathsep}{SPARK}", "SPARK_LOCAL_IP": "127.0.0.1"} | more
 
 
 class Cluster:
@@ -38,11 +53,6 @@ class Cluster:
         for k in range(workers):
             self._wait(f"worker-{k}", "Successfully registered with master")
 
-    def kill_worker(self, k: int) -> None:
-        """SIGKILL to a worker and the executor it started."""
-        os.killpg(self.workers[k].pid, signal.SIGKILL)
-        self.workers[k].wait()
-
     def stop(self) -> None:
         """End what is left, and wait for it."""
         for process in (*self.workers, self.master):
@@ -51,14 +61,9 @@ class Cluster:
                 process.wait()
 
     def _start(self, what: str, *arguments: str, name: str = "master") -> subprocess.Popen[bytes]:
-        import pyspark
-
-        home = Path(pyspark.__file__).parent
-        here = Path(__file__).parents[2]
-        env = os.environ | {
-            "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(self.folder / "local"),
-            "PYTHONPATH": str(here), "PYSPARK_PYTHON": sys.executable, "SPARK_DAEMON_MEMORY": "256m",
-        }  # fmt: skip
+        home = SPARK / "pyspark"
+        local = {"SPARK_HOME": str(home), "SPARK_LOCAL_DIRS": str(self.folder / "local")}
+        env = environment(**local, PYSPARK_PYTHON=sys.executable, SPARK_DAEMON_MEMORY="256m")
         command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{what}", "--host", "127.0.0.1"]
         with (self.folder / f"{name}.log").open("wb") as log:
             return subprocess.Popen(

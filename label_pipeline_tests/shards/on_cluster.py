@@ -1,12 +1,14 @@
-"""What the test of Spark runs where pyspark is: `python -m label_pipeline_tests.shards.on_cluster FOLDER`.
+"""What the test of Spark runs on a cluster: `python -m label_pipeline_tests.shards.on_cluster FOLDER`.
 
-Reads what to fit from FOLDER/asked.pickle, starts a cluster of two workers, and writes the fits to found.pickle. Where
-a case asks for it, one of the workers is killed in the middle of a pass.
+Reads what to fit, and on which cluster, from FOLDER/asked.pickle and writes the fits to found.pickle. Where a case asks
+for it, one of the workers is killed in the middle of a pass.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -24,7 +26,7 @@ from label_pipeline.shards.dawid_skene import fit_dawid_skene
 from label_pipeline.shards.disk import Stored, write_consensus
 from label_pipeline.shards.majority import fit_majority
 from label_pipeline.shards.spark import spark
-from label_pipeline_tests.shards.cluster import SETTINGS, Cluster, cluster
+from label_pipeline_tests.shards.cluster import SETTINGS
 
 EM: dict[str, Any] = {"max_iter": 5, "tol": 0.0}
 METHODS: dict[str, Any] = {
@@ -36,12 +38,15 @@ METHODS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Case:
-    """What to do with the shards of one data set; `beside` asks for agreement, annotators and noise too."""
+    """What to do with the shards of one data set.
+
+    `beside` asks for agreement, annotators and noise too; `kill` is the process group of the worker that dies.
+    """
 
     source: Stored
     methods: tuple[str, ...]
     beside: bool = False
-    kill: bool = False
+    kill: int | None = None
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Killing:
     """A runner that kills a worker 0.7 s into its third pass, whose tasks take half a second longer than they must."""
 
     runner: Any
-    cluster: Cluster
+    worker: int
     passes: int = 0
     died: float = 0.0
     ended: float = 0.0
@@ -64,7 +69,7 @@ class Killing:
         return iter(results)
 
     def _kill(self) -> None:
-        self.cluster.kill_worker(0)
+        os.killpg(self.worker, signal.SIGKILL)
         self.died = time.monotonic()
 
 
@@ -81,15 +86,15 @@ def refuse(_: int, words: str) -> None:
 
 
 def main(folder: Path) -> None:
-    asked: dict[str, Case] = pickle.loads((folder / "asked.pickle").read_bytes())
+    master, asked = pickle.loads((folder / "asked.pickle").read_bytes())
     found: dict[str, Any] = {}
-    with cluster(folder / "cluster") as started, spark(started.url, SETTINGS) as runner:
+    with spark(master, SETTINGS) as runner:
         try:
             runner.map(refuse, range(3), "wrong")
         except UserError as error:
             found["refused"] = error.text()
         for name, case in asked.items():
-            working = Killing(runner, started) if case.kill else runner
+            working = Killing(runner, case.kill) if case.kill else runner
             shards = Shards(case.source.annotators, case.source.classes, case.source, working)
             for method in case.methods:
                 fit = METHODS[method](shards)

@@ -1,4 +1,8 @@
-"""On a standalone Spark cluster: what one process says, also where a worker dies in the middle of a pass."""
+"""On a standalone Spark cluster: what one process says, also where a worker dies in the middle of a pass.
+
+With LABEL_PIPELINE_WHOLE=1 (`make spark`) on eight real sets and three million synthetic annotations, else on one of
+them and two hundred thousand.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +34,11 @@ from label_pipeline.shards.disk import Stored, write_shard
 from label_pipeline.shards.memory import scattered
 from label_pipeline.shards.spark import spark
 from label_pipeline.votes import Votes
+from label_pipeline_tests.shards.cluster import HOME, cluster, environment, missing
 from label_pipeline_tests.shards.on_cluster import EM, Case
 
-HOME = Path(__file__).parents[2]
-SPARK = HOME / ".spark" / "bin" / "python"
+WHOLE = os.environ.get("LABEL_PIPELINE_WHOLE") == "1"
+ITEMS = 1_030_000 if WHOLE else 70_000
 REAL = (
     "rte",
     "weather_amt",
@@ -43,7 +48,7 @@ REAL = (
     "web_search",
     "sentiment_sp",
     "zencrowd_all",
-)
+)[: None if WHOLE else 1]
 
 
 def test_without_spark_one_line_says_what_to_install():
@@ -65,8 +70,8 @@ def test_nothing_of_spark_is_imported_before_it_is_asked_for():
 def cases(request: pytest.FixtureRequest) -> dict[str, tuple[Votes, np.ndarray, np.ndarray]]:
     """Votes, gold and a model of each data set."""
     rng = np.random.default_rng(5)
-    made = synthetic(1_030_000, 1_000, per_item=2.95)
-    items, people = ([f"{kind}{k:07d}" for k in range(n)] for kind, n in (("i", 1_030_000), ("a", 1_000)))
+    made = synthetic(ITEMS, 1_000, per_item=2.95)
+    items, people = ([f"{kind}{k:07d}" for k in range(n)] for kind, n in (("i", ITEMS), ("a", 1_000)))
     votes = replace(
         made.votes, items=np.array(items, dtype=object), annotators=np.array(people, dtype=object), _cache={}
     )
@@ -83,10 +88,8 @@ def cases(request: pytest.FixtureRequest) -> dict[str, tuple[Votes, np.ndarray, 
 @pytest.fixture(scope="module")
 def answered(cases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[Any, Any]]]:
     """Where Spark wrote its labels, and its fits."""
-    if not SPARK.exists():
-        pytest.skip("there is no .spark; `make .spark/ready` makes it")
-    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        pytest.skip("Spark needs Java")
+    if why := missing():
+        pytest.skip(why)
     folder, asked = tmp_path_factory.mktemp("spark"), {}
     for name, (votes, gold, model) in reversed(cases.items()):  # the one with the kill last
         n = 12 if name == "synthetic" else 3
@@ -95,13 +98,13 @@ def answered(cases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
             write_shard(folder / "shards" / name, shard.index, shard.votes, shard.gold, shard.model)
         equal = np.full(votes.n_classes, 1 / votes.n_classes)
         source = Stored(folder / "shards" / name, n, votes.annotators, votes.classes, equal)
-        kill = name == "synthetic"
-        methods = ("dawid_skene", "crowdlab") if kill else ("majority", "dawid_skene", "crowdlab")
-        asked[name] = Case(source, methods, beside=name == "rte", kill=kill)
-    (folder / "asked.pickle").write_bytes(pickle.dumps(asked))
-    env = os.environ | {"PYTHONPATH": str(HOME), "SPARK_LOCAL_IP": "127.0.0.1"}
-    command = [str(SPARK), "-m", "label_pipeline_tests.shards.on_cluster", str(folder)]
-    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=1200)
+        methods = ("dawid_skene", "crowdlab") if name == "synthetic" else ("majority", "dawid_skene", "crowdlab")
+        asked[name] = Case(source, methods, beside=name == "rte")
+    with cluster(folder / "cluster") as started:
+        asked["synthetic"] = replace(asked["synthetic"], kill=started.workers[0].pid)
+        (folder / "asked.pickle").write_bytes(pickle.dumps((started.url, asked)))
+        command = [sys.executable, "-m", "label_pipeline_tests.shards.on_cluster", str(folder)]
+        done = subprocess.run(command, env=environment(), cwd=folder, capture_output=True, text=True, timeout=1200)
     told = [line for line in done.stderr.splitlines() if not line.startswith("\tat ")]
     assert done.returncode == 0, "\n".join(told[-60:])
     yield folder, pickle.loads((folder / "found.pickle").read_bytes())
