@@ -28,6 +28,7 @@ from label_pipeline.ingest.flood import flooded_days
 from label_pipeline.ingest.known import Known
 from label_pipeline.lake import Lake
 from label_pipeline.landing import sent_files
+from label_pipeline.matrices import frame_of
 from label_pipeline.privacy.barred import Barred
 from label_pipeline.privacy.persons import Persons
 from label_pipeline.privacy.pseudonyms import key
@@ -195,9 +196,9 @@ class Desk:
         return []
 
     def frame(self, table: Table, day: date, *, without: Sequence[str] = ()) -> pd.DataFrame:
-        """A day's partition as a pandas frame, `without` columns nobody asks for: lists are an object a row."""
-        frame: pd.DataFrame = self.lake.read(table, day).drop_columns(list(without)).to_pandas()
-        return frame
+        """A day's partition as a pandas frame, `without` columns nobody asks for."""
+        wanted = [name for name in table.names if name not in without]
+        return frame_of(self.lake.read(table, day, wanted))
 
     def labels(self, day: date) -> pd.DataFrame:
         """The table consensus_labels of a day without its probabilities."""
