@@ -1,9 +1,9 @@
 """One project in one process, out of core, and on Spark, from the same lake: `python -m benchmarks.scale`.
 
 Every engine reads the lake's annotation events, takes the votes among them, and fits Dawid–Skene (10 iterations) and
-CROWDLAB; each in a process of its own, whose peak memory is then the engine's. Printed are seconds, CPU seconds, peak
-memory, the bytes a pass sends and gets back, and how far results are from those of the local engine. Spark (`--engines
-spark1 spark2`: one worker, two) needs the extra `spark`. `--quick` runs small sizes, to see that it works.
+CROWDLAB; each in a process of its own. Printed are seconds, CPU seconds and peak memory of that process and all it
+starts, the bytes a pass sends and gets back, and how far results are from those of the local engine. Spark (`--engines
+spark1 spark2`: one worker, two) is that of `make .spark/ready`. `--quick` runs small sizes, to see that it works.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ from label_pipeline.contracts.tables import ANNOTATION_EVENTS, PREDICTIONS
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.sql import connect, file_list
+from label_pipeline_tests.shards.cluster import SETTINGS, cluster, environment
 
 FIRST = date(2026, 1, 1)
 PER_DAY = 1_000_000
 CLASSES = [f"class-{k:03d}" for k in range(10)]
 PEOPLE = pd.DataFrame({"annotator_id": [], "group": [], "role": []}, dtype=str)
 EM = {"max_iter": 10, "tol": 0.0}
+METHODS = ("dawid_skene", "crowdlab")
 Figures = dict[str, Any]
 
 
@@ -145,11 +147,11 @@ def sharded(folder: Path, out: Path, size: int, runner: Any = None) -> Iterator[
 def on_spark(folder: Path, out: Path, size: int, workers: int) -> Iterator[tuple[str, Any]]:
     """By the same shards, in Spark's tasks."""
     from label_pipeline.shards.spark import spark
-    from label_pipeline_tests.shards.cluster import SETTINGS, cluster
 
     with ExitStack() as stack:
         started = stack.enter_context(cluster(out / "cluster", workers))
         runner = stack.enter_context(spark(started.url, SETTINGS))
+        yield "cluster", None
         yield from sharded(folder, out, size, runner)
 
 
@@ -188,21 +190,26 @@ def measure(engine: str, folder: Path, out: Path, size: int) -> Figures:
     """Seconds and CPU seconds of each step of one engine, and peak memory of this process and its children."""
     found: Figures = {}
     watched = Watch()
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = time.perf_counter(), cpu_of_all()
     for name, result in ENGINES[engine](folder, out, size):
         if name.endswith("passes"):
             found[name] = result
             continue
-        seconds = time.perf_counter() - wall, time.process_time() - cpu
+        seconds = time.perf_counter() - wall, cpu_of_all() - cpu
         found[name] = {"seconds": seconds[0], "cpu": seconds[1], "peak": _peak()}
-        if name != "votes":
+        if name in METHODS:
             (out / f"{name}.pickle").write_bytes(pickle.dumps((result.annotator_weight_, result.annotator_quality_)))
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), cpu_of_all()
     return found | {"tree": watched.stop()}
 
 
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def cpu_of_all() -> float:
+    """CPU seconds of this process and all below it, those included that have ended and were waited for."""
+    return sum(ticks for _, _, ticks in _descendants(os.getpid())) / os.sysconf("SC_CLK_TCK")
 
 
 class Watch:
@@ -215,7 +222,7 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(0.1):
-            self._most = max(self._most, sum(held for _, held in _descendants(os.getpid())) / 1e9)
+            self._most = max(self._most, sum(held for _, held, _ in _descendants(os.getpid())) / 1e9)
 
     def stop(self) -> float:
         """The largest so far."""
@@ -224,19 +231,19 @@ class Watch:
         return self._most
 
 
-def _descendants(root: int) -> list[tuple[int, int]]:
-    """The process and all below it, each with the bytes it holds in memory."""
+def _descendants(root: int) -> list[tuple[int, int, int]]:
+    """The process and all below it, each with the bytes it holds in memory and its clock ticks of CPU."""
     parents: dict[int, list[int]] = {}
-    held: dict[int, int] = {}
+    about: dict[int, tuple[int, int]] = {}
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):  # a process that has just ended
             fields = (place / "stat").read_text().rpartition(")")[2].split()
             parents.setdefault(int(fields[1]), []).append(int(place.name))
-            held[int(place.name)] = int(fields[21]) * resource.getpagesize()
+            about[int(place.name)] = int(fields[21]) * resource.getpagesize(), sum(map(int, fields[11:15]))
     found = [root]
     for process in found:
         found.extend(parents.get(process, []))
-    return [(process, held.get(process, 0)) for process in found]
+    return [(process, *about.get(process, (0, 0))) for process in found]
 
 
 # -- side by side ----------------------------------------------------------------------------------------------------
@@ -252,12 +259,12 @@ def compare(n: int, annotators: int, engines: Sequence[str], size: int, place: s
             out.mkdir()
             found = child(engine, lake, out, size, annotators)
             print(f"  {engine}: peak memory of its process {_most(found):.2f} GB, of all {found['tree']:.2f} GB")
-            for step in ("votes", "dawid_skene", "crowdlab"):
-                line = f"    {step}: {found[step]['seconds']:.1f} s, {found[step]['cpu']:.1f} CPU s in its process"
+            for step in (name for name in ("cluster", "votes", *METHODS) if name in found):
+                line = f"    {step}: {found[step]['seconds']:.1f} s, {found[step]['cpu']:.1f} CPU s"
                 if f"{step} passes" in found:
                     passes, sent, back = found[f"{step} passes"]
                     line += f", {passes} passes, at most {sent:.2f} MB to each worker and {back:.2f} MB back"
-                if step != "votes" and engine != "local" and "local" in engines:
+                if step in METHODS and engine != "local" and "local" in engines:
                     line += f"; {apart(Path(home), engine, step)}"
                 print(line, flush=True)
 
@@ -286,7 +293,9 @@ def _most(found: Figures) -> float:
 
 def child(what: str, folder: Path, out: Path, size: int, annotators: int) -> Figures:
     command = [sys.executable, "-m", "benchmarks.scale", "--child", what, str(folder), str(out), str(size)]
-    done = subprocess.run([*command, str(annotators)], stdout=subprocess.PIPE, text=True, check=True)
+    # With Spark on everybody's path, the local engine could not show that it does without.
+    env = environment() if what.startswith("spark") else None
+    done = subprocess.run([*command, str(annotators)], stdout=subprocess.PIPE, text=True, check=True, env=env)
     found: Figures = json.loads(done.stdout.splitlines()[-1])
     return found
 
