@@ -118,7 +118,7 @@ def test_a_night_on_spark_writes_what_one_process_writes(sample: DataFolder, tmp
     desk = asking(sample, "crowdlab", "{name: local, annotations: 60}")
     local = CONSENSUS_LABELS.conform(assets_labels._consensus(desk, D3).rows["consensus_labels"]).to_pandas()
     night = [sys.executable, "-m", "label_pipeline.cli", "nightly", "--project", "sample", "--engine", "spark"]
-    with cluster(tmp_path / "cluster") as started:
+    with cluster(tmp_path / "cluster", workers=1) as started:
         # Spark's own settings reach the night: with its default of 1 GB an executor would wait for ever.
         (tmp_path / "spark-defaults.conf").write_text("".join(f"{k} {v}\n" for k, v in SETTINGS.items()))
         env = environment(LABEL_PIPELINE_SPARK=started.url, SPARK_CONF_DIR=str(tmp_path))
