@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from label_pipeline.contracts.tables import GATES, KPIS, Table
+from label_pipeline.errors import UserError
 from label_pipeline.files import write_text
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
@@ -34,7 +35,7 @@ def _nights(folder: DataFolder, project: str, told: int) -> Nights | None:
     days = [day for day in lake.days(KPIS) if folder.report(project, day).is_file()]
     if not days:
         return None
-    newest = days[-told:]
+    newest = days[-told:] if _ours(lake) else []
     stopped: dict[date, list[str]] = {}
     for gate in _rows(lake, GATES, newest, "gate", "severity = 'block' AND NOT passed AND overridden IS NULL"):
         stopped.setdefault(gate["day"], []).append(gate["gate"])
@@ -43,9 +44,19 @@ def _nights(folder: DataFolder, project: str, told: int) -> Nights | None:
     return Nights(project, days, kpis, accepted, stopped, kpi_texts())
 
 
+def _ours(lake: Lake) -> bool:
+    """Whether this code can read the tables: another project may not have had its first night after an upgrade."""
+    try:
+        return lake.is_ours(KPIS) and lake.is_ours(GATES)
+    except UserError:
+        return False
+
+
 def _rows(lake: Lake, table: Table, days: list[date], columns: str, where: str) -> list[dict[str, Any]]:
     """The rows of some days, with their day, in order of day and key."""
     wanted = {f"day={day}" for day in days}
+    if not wanted:
+        return []
     files = [path for path in lake.files(table, days[-1]) if path.parent.name in wanted]
     query = f"""
         SELECT day::DATE AS day, {columns} FROM read_parquet({file_list(files)}, hive_partitioning = true)

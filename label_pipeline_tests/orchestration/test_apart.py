@@ -127,7 +127,9 @@ def test_four_nights_at_once_are_those_of_each_alone(
         told = by_hand.communicate(timeout=SECONDS)
     print(f"four nights at once: {time.monotonic() - started:.0f} s")
     alone = projects(DataFolder(tmp_path_factory.mktemp("alone")))
-    assert all(run(alone, D1, D1, project=project).success for project in PROJECTS)
+    for project in PROJECTS:
+        night = run(alone, D1, D1, project=project)
+        assert night.success, night.failures
     assert set(outcome.values()) == {"SUCCESS"}, outcome
     assert by_hand.returncode == 0, told
     # The same project twice: refused, with who holds it.
