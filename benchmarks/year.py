@@ -108,19 +108,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.year", description=__doc__)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--items", type=int, default=1_700)
+    parser.add_argument("--keep", metavar="DIR", help="a folder for the data, which stays there")
     asked = parser.parse_args()
     start = date.today() - timedelta(days=asked.days)
     os.environ["LABEL_PIPELINE_KEY"] = "a key for benchmarks"
     os.environ["DAGSTER_HOME"] = ""
-    with tempfile.TemporaryDirectory(prefix="benchmark-year-", ignore_cleanup_errors=True) as name:
-        data = Path(name)
+    with tempfile.TemporaryDirectory(prefix="benchmark-year-", ignore_cleanup_errors=True) as temporary:
+        data = Path(asked.keep or temporary).absolute()
+        data.mkdir(parents=True, exist_ok=True)
+        os.environ["LABEL_PIPELINE_MAP"], name = f"{temporary}/map", str(data)
         command = [sys.executable, "-m", "label_pipeline.cli"]
         size_of = ["--days", str(asked.days), "--items", str(asked.items), "--start", str(start)]
         measured([*command, "simulate", "--data", name, *size_of], data)
         took, spent = nights([*command, "nightly", "--project", "sample", "--data", name], data)
         done = len(list((data / "lake/gates/project=sample").glob("day=*")))
         assert done == asked.days, f"{done} days of {asked.days} were computed"
-        print("\n".join(growth(spent)), "\n")
+        print("\n".join(growth(spent)), "\n", flush=True)
         print("| | |\n|---|---|")
         print(f"| {asked.days} days in one run | {took.seconds:.0f} s, {took.cpu:.0f} CPU s |")
         print(f"| the same, a night | {took.cpu / asked.days:.1f} CPU s |")

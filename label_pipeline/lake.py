@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +29,7 @@ ROW_GROUP = 1 << 20  # rows
 FORMAT = 3
 """Raised when columns stay the same and mean something else: older code refuses what newer code wrote."""
 COLUMNS = "_columns.json"
+DAY = re.compile(r"day=\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Lake:
             UserError: the day was never computed.
         """
         self.require_ours(table)
-        files = _whole(self.path(table, day).parent, "*.parquet")
+        files = _whole(self.path(table, day).parent)
         if not files:
             raise UserError(
                 f"{table.name} of {day} has not been computed, or was pruned",
@@ -93,17 +96,16 @@ class Lake:
         import pyarrow.parquet as pq
 
         self.require_ours(table)
-        for file in _whole(self.path(table, day).parent, "*.parquet"):
+        for file in _whole(self.path(table, day).parent):
             yield file.stem, pq.read_table(file, schema=table.schema, partitioning=None)
 
     def has(self, table: Table, day: date) -> bool:
         """Whether the day was computed."""
-        return bool(_whole(self.path(table, day).parent, "*.parquet"))
+        return bool(_whole(self.path(table, day).parent))
 
     def days(self, table: Table) -> list[date]:
         """The days that were computed, in order."""
-        found = (p.parent.name.removeprefix("day=") for p in _whole(self._root(table), "day=????-??-??/*.parquet"))
-        return sorted({date.fromisoformat(name) for name in found})
+        return [day for day, _ in self._partitions(table)]
 
     def newest(self, table: Table, asked: date | None = None) -> date:
         """The day asked for, or the newest that was computed.
@@ -122,9 +124,14 @@ class Lake:
     def files(self, table: Table, until: date) -> list[Path]:
         """Partition files of all days up to and including `until`, in order of days."""
         self.require_ours(table)
-        return [
-            f for day in self.days(table) if day <= until for f in _whole(self.path(table, day).parent, "*.parquet")
-        ]
+        return [file for day, files in self._partitions(table) if day <= until for file in files]
+
+    def _partitions(self, table: Table) -> Iterator[tuple[date, list[Path]]]:
+        """The days that were computed, in order, with their files: asked in each step of each night, of all days."""
+        root = self._root(table)
+        for name in sorted(_names(root)):
+            if DAY.fullmatch(name) and (files := _whole(root / name)):
+                yield date.fromisoformat(name.removeprefix("day=")), files
 
     def forget(self, table: Table, day: date) -> None:
         """Delete a partition, whole."""
@@ -178,9 +185,17 @@ def columns_of(table: Table) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
-def _whole(folder: Path, pattern: str) -> list[Path]:
-    """Files of partitions that are there whole: what is being written, or a kill left half written, is not."""
-    return sorted(path for path in folder.glob(pattern) if not path.name.startswith(TEMPORARY))
+def _whole(folder: Path) -> list[Path]:
+    """A partition's files that are there whole: what is being written, or a kill left half written, is not."""
+    names = (name for name in _names(folder) if name.endswith(".parquet") and not name.startswith(TEMPORARY))
+    return [folder / name for name in sorted(names)]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # a third of the time of a glob
+    except FileNotFoundError:
+        return []
 
 
 def _write(path: Path, table: Table, pieces: Iterable[pa.Table]) -> None:

@@ -282,9 +282,15 @@ def current_predictions(lake: Lake, day: date) -> pa.Table:
     with connect() as con:
         return con.sql(
             f"""
-            SELECT item_id, model, probabilities FROM {_partitions(con, lake, LANDED_PREDICTIONS, day)}
-            QUALIFY row_number() OVER (PARTITION BY item_id, model ORDER BY day DESC, landed_file DESC) = 1
-            ORDER BY item_id, model
+            WITH landed AS MATERIALIZED (FROM {_partitions(con, lake, LANDED_PREDICTIONS, day)}),
+            several AS (SELECT item_id, model FROM landed GROUP BY ALL HAVING count(*) > 1),
+            newest AS (
+                SELECT item_id, model, probabilities FROM landed SEMI JOIN several USING (item_id, model)
+                QUALIFY row_number() OVER (PARTITION BY item_id, model ORDER BY day DESC, landed_file DESC) = 1
+                UNION ALL
+                SELECT item_id, model, probabilities FROM landed ANTI JOIN several USING (item_id, model)
+            )
+            FROM newest ORDER BY item_id, model
             """
         ).to_arrow_table()
 
