@@ -173,4 +173,4 @@ def _say_where(folder: DataFolder, project: Project, day: date) -> None:
         places = {"mart": places["mart"]}
         print(f"{project.project}: {kept_words(project)}", file=sys.stderr)
     for what, place in places.items():
-        print(f"  {what + ':':<14}{place if place and place.exists() else 'none yet'}")
+        print(f"  {what + ':':<14}{folder.told(place) if place and place.exists() else 'none yet'}")
