@@ -176,7 +176,7 @@ def rebased(base: bytes, ours: bytes, theirs: bytes, drop: Callable[[Act], bool]
 def head_of(log: bytes) -> bytes:
     """What the head of a log says, as it is written."""
     entries = _parsed_lines(log)
-    return f"{entries[-1].seq} {entries[-1].chain}\n".encode() if entries else b""
+    return (f"{entries[-1].seq} {entries[-1].chain}\n" if entries else f"0 {START}\n").encode()
 
 
 def _parsed_lines(log: bytes) -> list[Entry]:

@@ -104,4 +104,4 @@ def changed_by_both(
 
 
 def _same(one: Entry | None, other: Entry | None) -> bool:
-    return one is not None and other is not None and one.sha256 == other.sha256
+    return (one and one.sha256) == (other and other.sha256)

@@ -37,7 +37,9 @@ def s3_server() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        until("the S3 server answers", lambda: socket.create_connection(("127.0.0.1", port), 1).close() or True, 60, 0.05)
+        until(
+            "the S3 server answers", lambda: socket.create_connection(("127.0.0.1", port), 1).close() or True, 60, 0.05
+        )
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
@@ -74,12 +76,16 @@ class Request:
 @dataclass
 class Proxy:
     """Passes requests on to the server; `fault` says of each what happens to it: "" nothing, "500", "503", "403", "cut"
-    (answered in half), "drop" (never passed on), "lost" (passed on, and the answer lost), "slow" (answered late)."""
+    (answered in half), "drop" (never passed on), "lost" (passed on, and the answer lost), "slow" (answered late).
+    `before` and `after` are called when a request has come and when the server has answered it."""
 
     address: str
     fault: Callable[[Request], str] = lambda _: ""
     seen: list[Request] = field(default_factory=list)
     before: Callable[[Request], None] = lambda _: None
+    after: Callable[[Request], None] = lambda _: None
+    drop_headers: tuple[str, ...] = ()
+    faults: int = 0
 
     def count(self, method: str, part: str = "") -> int:
         return sum(r.method == method and part in r.key for r in self.seen)
@@ -120,16 +126,22 @@ def _passed(made: Proxy, client: socket.socket, target: int) -> None:
         fault = made.fault(request)
         if fault in ("500", "503", "403"):
             words = b"<Error><Code>Injected</Code></Error>"
-            client.sendall(b"HTTP/1.1 %s Injected\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (fault.encode(), len(words)) + words)
+            client.sendall(
+                b"HTTP/1.1 %s Injected\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+                % (fault.encode(), len(words))
+                + words
+            )
             return
         if fault == "drop":
             return
-        kept = [f for f in fields if not f.lower().startswith("connection:")]
+        dropped = ("connection", *made.drop_headers)
+        kept = [f for f in fields if f.partition(":")[0].lower() not in dropped]
         with socket.create_connection(("127.0.0.1", target), 60) as server:
             server.sendall("\r\n".join([line, *kept, "Connection: close", "", ""]).encode("latin-1") + body)
             answer = b""
             while piece := server.recv(1 << 16):
                 answer += piece
+        made.after(request)
         if fault == "lost":
             return
         if fault == "slow":
