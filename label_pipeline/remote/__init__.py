@@ -143,6 +143,17 @@ def holder(folder: DataFolder, project: str) -> tuple[Holder | None, Holder | No
     return holders(opened(folder.url).store, project)
 
 
+def prove(folder: DataFolder) -> None:
+    """Prove that a bucket can be written under conditions, and keeps them.
+
+    Raises:
+        UserError: it cannot, or does not; says what to do.
+    """
+    from label_pipeline.remote.tree import opened
+
+    opened(folder.url).store.require_conditions("state/conditions")
+
+
 def sweep(folder: DataFolder, project: str) -> int:
     """Delete objects that killed writers left and nothing names; returns how many. For who holds the project."""
     if not folder.url:

@@ -80,6 +80,8 @@ class Tree:
             for _ in range(LOOKS):
                 manifest, etag = self._read(project)
                 if fence:
+                    if etag is None:
+                        self.store.require_conditions(f"state/{project}/conditions")
                     manifest = manifest.next(manifest.files, fence)
                     try:
                         etag = self.store.swap(manifest_key(project), manifest.dump(), etag)
@@ -157,9 +159,11 @@ class Tree:
     def settle(self, only: str = "") -> None:
         """Commit what was changed without a lease: acts of people, files that landed."""
         with self.alone:
-            for project in [only] if only else list(self._known):
+            for project in [only] if only else {*self._known, *project_names(self.folder)}:
                 known = self._known.get(project)
-                if known and not known.token and not known.stale:
+                if known is None:  # one that was just made, or that nobody asked for
+                    self.inputs.put(self.inputs.changed(_places(project))[0])
+                elif not known.token and not known.stale:
                     self.commit(project, "")
 
     def commit_held(self, project: str) -> None:
@@ -180,7 +184,7 @@ class Tree:
         known.stale = True
         base = known.manifest
         ours, marks = self._seen(project, known)
-        written, taken = self.inputs.changed((f"projects/{project}", f"landing/{project}"))
+        written, taken = self.inputs.changed(_places(project))
         self.inputs.put(written)
         if ours != base.files:
             if known.etag is None:
@@ -332,6 +336,11 @@ def opened_projects(tree: Tree, asked: str | None, *, skip: bool) -> list[str]:
         with suppress(UserError):
             owners[name] = load_project(tree.folder, name).landing_of
     return [name for name in names if name == asked or owners.get(name, name) == owners.get(asked, asked)]
+
+
+def _places(project: str) -> tuple[str, str]:
+    """Where the inputs of a project lie."""
+    return f"projects/{project}", f"landing/{project}"
 
 
 def _files(folder: DataFolder, project: str) -> Iterator[tuple[str, Mark]]:

@@ -66,11 +66,12 @@ def environment(address: str, cache: str) -> dict[str, str]:
 
 @dataclass
 class Request:
-    """A request that came by: its method, the key it is about, and how many came before it."""
+    """A request that came by: its method, the path it asks for, how many came before, and whether it copies."""
 
     method: str
     key: str
     number: int
+    copied: bool = False
 
 
 @dataclass
@@ -86,9 +87,8 @@ class Proxy:
     after: Callable[[Request], None] = lambda _: None
     drop_headers: tuple[str, ...] = ()
     faults: int = 0
-
-    def count(self, method: str, part: str = "") -> int:
-        return sum(r.method == method and part in r.key for r in self.seen)
+    sent: int = 0
+    received: int = 0
 
 
 @contextmanager
@@ -120,7 +120,9 @@ def _passed(made: Proxy, client: socket.socket, target: int) -> None:
         head, body = _message(client)
         line, *fields = head.split("\r\n")
         method, path, _ = line.split(" ")
-        request = Request(method, path, len(made.seen))
+        copied = any(f.lower().startswith("x-amz-copy-source:") for f in fields)
+        request = Request(method, path, len(made.seen), copied)
+        made.sent += len(body)
         made.seen.append(request)
         made.before(request)
         fault = made.fault(request)
@@ -141,6 +143,7 @@ def _passed(made: Proxy, client: socket.socket, target: int) -> None:
             answer = b""
             while piece := server.recv(1 << 16):
                 answer += piece
+        made.received += len(answer)
         made.after(request)
         if fault == "lost":
             return

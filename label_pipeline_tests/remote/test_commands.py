@@ -71,3 +71,23 @@ def test_a_local_folder_loads_nothing_of_it(tmp_path: Path) -> None:
         "sys.exit(any(m == 'obstore' or m.startswith('label_pipeline.remote.') for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", words, str(tmp_path)], capture_output=True).returncode == 0
+
+
+def test_a_project_is_made_in_the_bucket(
+    url: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loss: a project that `init` says it made, and that is gone with the working copy."""
+    table = tmp_path / "answers.csv"
+    table.write_text(answers(["i01", "i02"], D1))
+    columns = ["--item", "item_id", "--annotator", "annotator_id", "--label", "label", "--annotated-at", "at"]
+    assert main(["init", "cats", "--from", str(table), *columns, "--data", url]) == OK
+    assert store.get("projects/cats/project.yaml") is not None
+    assert [key for key in store.listing("landing/cats") if key.endswith("answers.csv")]
+    assert main(["status", "--data", url]) == OK
+    assert "cats" in capsys.readouterr().out
+
+
+def test_doctor_looks_at_the_bucket(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Loss: a store that cannot keep two writers apart, found out by a lost night."""
+    main(["doctor", "--data", project])
+    assert f"bucket: {project} can be written, and keeps conditions" in capsys.readouterr().out
