@@ -1,7 +1,7 @@
 """`python -m benchmarks.objects`: nights on a bucket beside the same nights on a disk, and what a long state costs.
 
-The bucket is moto's S3 server on loopback, behind a proxy that counts: bytes and requests are real, the way is short. At a
-store far away each request waits longer, eight at a time. Each night is a process; CPU seconds are that process's.
+The bucket is moto's S3 server on loopback, behind a proxy that counts: requests and bytes are real, the way is short.
+At a store far away each request waits longer, eight at a time. A night is a process; CPU seconds are that process's.
 """
 
 from __future__ import annotations

@@ -96,6 +96,15 @@ class Store:
         except Absent:
             return None
 
+    def etag(self, key: str) -> str | None:
+        """An object's ETag; None where there is none."""
+        import obstore
+
+        try:
+            return str(self._again(key, lambda: obstore.head(self._of, key))["e_tag"])
+        except Absent:
+            return None
+
     def fetch(self, key: str, place: Path, sha256: str = "") -> str:
         """Download an object to `place`, whole; returns its ETag. What has another checksum is an error.
 

@@ -75,8 +75,11 @@ class Tree:
         """
         with self.alone:
             self.settle(project)
-            for place in {f"projects/{project}", f"landing/{project}", f"landing/{self._landing_of(project)}"}:
+            for place in {*_places(project), f"landing/{self._landing_of(project)}"}:
                 self.inputs.bring(place)
+            known = self._known.get(project)
+            if known and not known.stale and not fence and self.store.etag(manifest_key(project)) == known.etag:
+                return
             for _ in range(LOOKS):
                 manifest, etag = self._read(project)
                 if fence:
@@ -88,7 +91,8 @@ class Tree:
                     except Conflict:
                         continue
                 try:
-                    return self._bring(project, manifest, etag)
+                    self._bring(project, manifest, etag)
+                    return
                 except Absent:  # deleted by whoever replaced the state meanwhile
                     if self._read(project)[1] == etag:
                         raise self._missing(project) from None
