@@ -52,20 +52,17 @@ class Cache:
         """An empty folder for a working copy of this process; others' whose process is gone are removed."""
         copies = self.root / "copies"
         make_folder(copies)
-        for lock in copies.glob("*.lock"):
-            handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-                lock.unlink(missing_ok=True)
-            except BlockingIOError:
-                continue
-            finally:
-                os.close(handle)
         place = copies / secrets.token_hex(8)
-        handle = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        self._locks.append(handle)  # until the process ends, however it does
+        every = os.open(copies, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(every, fcntl.LOCK_EX)  # a new one is not locked yet, and would look like one that was left
+            for left in sorted(copies.glob("*.lock")):
+                _remove_left(left)
+            handle = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            self._locks.append(handle)  # until the process ends, however it does
+        finally:
+            os.close(every)
         place.mkdir()
         self._sweep_now_and_then()
         return place
@@ -125,3 +122,19 @@ class Cache:
         if not mark.exists() or time.time() - mark.stat().st_mtime > SWEPT_EVERY:
             mark.touch()
             self.sweep(KEPT)
+
+
+def _remove_left(lock: Path) -> None:
+    """Remove a working copy whose process is gone."""
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # its process is just done with it
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+        lock.unlink(missing_ok=True)
+    except BlockingIOError:
+        pass  # at work
+    finally:
+        os.close(handle)

@@ -19,6 +19,8 @@ from label_pipeline.remote.state import VERSION
 from label_pipeline.remote.store import Absent, Listed, Store, at_once
 
 TRIES = 5
+SHOWN = 5
+"""Accepted days that are named where another was asked for."""
 
 
 def fetched(url: str, project: str, asked: str) -> tuple[Path, str]:
@@ -54,8 +56,9 @@ def _bring(store: Store, folder: Path, listed: dict[str, Listed], asked: str) ->
     for key in listed:
         if version := VERSION.fullmatch(key):
             versions.setdefault(version[1], []).append(key)
-        elif key.removeprefix(place).partition("/")[0] != "rejected":
+        else:
             notes.append(key)
+    notes = _needed(place, notes, asked)
     _remove_gone(folder, versions, {key.removeprefix(place) for key in notes})
     for _ in at_once(lambda key: store.fetch(key, folder / key.removeprefix(place)), notes):
         pass
@@ -69,6 +72,13 @@ def _bring(store: Store, folder: Path, listed: dict[str, Listed], asked: str) ->
             for _ in at_once(lambda file: store.fetch(*file), files):
                 pass
     return name
+
+
+def _needed(place: str, notes: list[str], asked: str) -> list[str]:
+    """Of all notes those that tell which version is meant and what may not be used: LATEST, withdrawn, accepted."""
+    days = sorted(note for note in notes if note.startswith(f"{place}{manifests.ACCEPTED}/"))
+    wanted = {f"{place}{manifests.LATEST}", f"{place}{manifests.ACCEPTED}/{asked}", *days[-SHOWN:]}
+    return [note for note in notes if note in wanted or note.startswith(f"{place}withdrawn/")]
 
 
 def _remove_gone(folder: Path, versions: dict[str, list[str]], notes: set[str]) -> None:

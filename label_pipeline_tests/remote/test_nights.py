@@ -6,9 +6,12 @@ The bucket is behind a proxy of the test, which sees every request and kills the
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,15 +22,18 @@ import dagster as dg
 import pytest
 
 from benchmarks.crash import DAYS, child, ended, landed, seen
+from label_pipeline import remote
 from label_pipeline.commands.home import DAGSTER_YAML
 from label_pipeline.errors import UserError
 from label_pipeline.locks import HeldError
+from label_pipeline.orchestration.build import build_definitions
+from label_pipeline.orchestration.triggers import RANGE_START, job_name, range_tags
 from label_pipeline.publish.load import load_training_set
 from label_pipeline.remote import tree as trees
 from label_pipeline.remote.lease import leased
 from label_pipeline.remote.store import Store
 from label_pipeline_tests.orchestration.postgres import postgres
-from label_pipeline_tests.orchestration.runs import write
+from label_pipeline_tests.orchestration.runs import D1, ITEMS, PETS, SEEDS, answers, write
 from label_pipeline_tests.orchestration.servers import until
 from label_pipeline_tests.remote.conftest import elsewhere
 from label_pipeline_tests.remote.server import Proxy, Request, environment, proxy
@@ -142,9 +148,8 @@ def test_a_night_killed_around_its_commit(
         assert (store.get("state/pets/manifest.json") is None) == (when == "before")
         assert store.get("published/pets/LATEST") is None  # of a plain copy it had not come to
         flaky(way)
-        with machine(way.address, tmp_path / "machine"):
-            process = child(nightly("pets", url), tmp_path, tmp_path / "log")
-        assert ended(process) == 0, (tmp_path / "log").read_text()
+        again = from_command_line if when == "before" else from_dagster
+        assert again(way.address, url, tmp_path) == 0, (tmp_path / "log").read_text()
         assert way.faults > 10
     until("the reader has seen the end", lambda: local["published/pets/LATEST"] in str(reader.states), 60)
     reader.ended.set()
@@ -162,6 +167,23 @@ def test_a_night_killed_around_its_commit(
         pass
 
 
+def from_command_line(address: str, url: str, place: Path) -> int:
+    with machine(address, place / "machine"):
+        process = child(nightly("pets", url), place, place / "log")
+    return ended(process)
+
+
+def from_dagster(address: str, url: str, place: Path) -> int:
+    """The same as a run of the UI does it: a process of Dagster that loads the definitions and their executor."""
+    write(place / "home" / "dagster.yaml", DAGSTER_YAML)
+    tags = json.dumps(range_tags(date.fromisoformat(DAYS[0]), date.fromisoformat(DAYS[-1])))
+    command = [str(Path(sys.executable).with_name("dagster")), "job", "execute", "-m", "label_pipeline.definitions"]
+    with machine(address, place / "machine"):
+        environ = os.environ | {"LABEL_PIPELINE_DATA": url, "DAGSTER_HOME": str(place / "home")}
+    with (place / "log").open("wb") as log:
+        return subprocess.run([*command, "-j", job_name("pets"), "--tags", tags], env=environ, stderr=log).returncode
+
+
 def flaky(way: Proxy) -> None:
     """From now on one request in ten meets a fault, the same ones each time."""
     chance = random.Random(7)
@@ -175,6 +197,19 @@ def flaky(way: Proxy) -> None:
         return chance.choice(["500", "503", "cut", "drop", "lost"])
 
     way.fault = fault
+
+
+def test_a_tick_of_the_ui_sees_what_landed(url: str, store: Store) -> None:
+    """Loss: a daemon that works for ever on the bucket as it was when the daemon was started."""
+    store.put("projects/pets/project.yaml", PETS.encode())
+    store.put("projects/pets/gold/seeds.csv", SEEDS.encode())
+    sensor = build_definitions(remote.folder_of(url)).get_sensor_def(f"{job_name('pets')}__landing")
+    with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance=instance) as context:
+        assert isinstance(sensor(context), dg.SkipReason)
+        store.put("landing/pets/2026-10-05/crowd/answers.csv", answers(ITEMS[:4], D1).encode())
+        asked = sensor(context)
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.tags[RANGE_START] == "2026-10-05"
 
 
 @pytest.mark.slow(seconds=60)
