@@ -345,3 +345,4 @@ def _simulate(commands: Any, data: argparse.ArgumentParser) -> None:
     simulate.add_argument("--seed", type=int, default=7)
     simulate.add_argument("--days", type=int, default=14)
     simulate.add_argument("--items", type=int, default=600)
+    simulate.add_argument("--start", metavar="D", default="2026-10-05", help="the first landing day")

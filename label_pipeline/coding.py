@@ -122,6 +122,8 @@ def _encode_arrow(column: pa.ChunkedArray) -> tuple[IntArray, Any]:
     if pa.types.is_dictionary(column.type) and (own := _own_codes(column)) is not None:
         return own
     column = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_string(column.type) and not column.null_count and _ascending(values := column.combine_chunks()):
+        return np.arange(len(values), dtype=np.int32), values
     return _chunks(column.dictionary_encode().unify_dictionaries())
 
 

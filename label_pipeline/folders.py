@@ -93,6 +93,19 @@ class DataFolder:
         """Held by whoever writes the project's lake, mart and versions; says who that is."""
         return self.root / "locks" / f"{project}.lock"
 
+    def latest_lock(self, project: str) -> Path:
+        """Held for a moment by whoever moves LATEST or tidies up beside it."""
+        return self.root / "locks" / f"{project}.latest"
+
+    def pull_lock(self, project: str) -> Path:
+        """Held by a pull of the project."""
+        return self.root / "locks" / f"{project}.pull"
+
+    @property
+    def index_lock(self) -> Path:
+        """Held for a moment by whoever writes the page over all projects."""
+        return self.root / "locks" / "reports.index"
+
     def published(self, project: str) -> Path:
         """The training set's versions and the LATEST pointer."""
         return self.root / "published" / project

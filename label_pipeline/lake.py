@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -27,6 +29,7 @@ ROW_GROUP = 1 << 20  # rows
 FORMAT = 3
 """Raised when columns stay the same and mean something else: older code refuses what newer code wrote."""
 COLUMNS = "_columns.json"
+DAY = re.compile(r"day=\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ class Lake:
             _write(beside, table, stored)
         return stored
 
-    def read(self, table: Table, day: date) -> pa.Table:
-        """All rows of a day.
+    def read(self, table: Table, day: date, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows of a day; of a large table, `columns` alone take a share of the time and memory.
 
         Raises:
             UserError: the day was never computed.
@@ -65,31 +68,31 @@ class Lake:
         import pyarrow.parquet as pq
 
         self.require_ours(table)
-        files = _whole(self.path(table, day).parent, "*.parquet")
+        files = _whole(self.path(table, day).parent)
         if not files:
             raise UserError(
                 f"{table.name} of {day} has not been computed, or was pruned",
                 where=f"project {self.project}",
                 do=f"Run: label-pipeline nightly --project {self.project} --from {day} --to {day}",
             )
-        return pa.concat_tables(pq.read_table(f, schema=table.schema, partitioning=None) for f in files)
+        wanted = None if columns is None else list(columns)
+        return pa.concat_tables(pq.read_table(f, columns=wanted, schema=table.schema, partitioning=None) for f in files)
 
     def parts(self, table: Table, day: date) -> Iterator[tuple[str, pa.Table]]:
         """The rows of a day part by part, each with the part's name; none where the day was never computed."""
         import pyarrow.parquet as pq
 
         self.require_ours(table)
-        for file in _whole(self.path(table, day).parent, "*.parquet"):
+        for file in _whole(self.path(table, day).parent):
             yield file.stem, pq.read_table(file, schema=table.schema, partitioning=None)
 
     def has(self, table: Table, day: date) -> bool:
         """Whether the day was computed."""
-        return bool(_whole(self.path(table, day).parent, "*.parquet"))
+        return bool(_whole(self.path(table, day).parent))
 
     def days(self, table: Table) -> list[date]:
         """The days that were computed, in order."""
-        found = (p.parent.name.removeprefix("day=") for p in _whole(self._root(table), "day=????-??-??/*.parquet"))
-        return sorted({date.fromisoformat(name) for name in found})
+        return [day for day, _ in self._partitions(table)]
 
     def newest(self, table: Table, asked: date | None = None) -> date:
         """The day asked for, or the newest that was computed.
@@ -108,9 +111,14 @@ class Lake:
     def files(self, table: Table, until: date) -> list[Path]:
         """Partition files of all days up to and including `until`, in order of days."""
         self.require_ours(table)
-        return [
-            f for day in self.days(table) if day <= until for f in _whole(self.path(table, day).parent, "*.parquet")
-        ]
+        return [file for day, files in self._partitions(table) if day <= until for file in files]
+
+    def _partitions(self, table: Table) -> Iterator[tuple[date, list[Path]]]:
+        """The days that were computed, in order, with their files: asked in each step of each night, of all days."""
+        root = self._root(table)
+        for name in sorted(_names(root)):
+            if DAY.fullmatch(name) and (files := _whole(root / name)):
+                yield date.fromisoformat(name.removeprefix("day=")), files
 
     def forget(self, table: Table, day: date) -> None:
         """Delete a partition, whole."""
@@ -164,9 +172,17 @@ def columns_of(table: Table) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
-def _whole(folder: Path, pattern: str) -> list[Path]:
-    """Files of partitions that are there whole: what is being written, or a kill left half written, is not."""
-    return sorted(path for path in folder.glob(pattern) if not path.name.startswith(TEMPORARY))
+def _whole(folder: Path) -> list[Path]:
+    """A partition's files that are there whole: what is being written, or a kill left half written, is not."""
+    names = (name for name in _names(folder) if name.endswith(".parquet") and not name.startswith(TEMPORARY))
+    return [folder / name for name in sorted(names)]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # a third of the time of a glob
+    except FileNotFoundError:
+        return []
 
 
 def _write(path: Path, table: Table, rows: pa.Table) -> None:

@@ -3,10 +3,11 @@
 The lock is the kernel's and goes with the process, however it ends: a lock file that a killed run left behind holds
 nobody up. What the file says is for people. Who holds it first removes what killed ones left half written.
 
-The lock is of one machine; in a bucket a lease is beside it (`remote.lease`).
+What takes a moment and may not wait for a night holds only what it changes (`changing`): a rollback LATEST, an act its
+log, a night the page over all projects.
 
-What takes a moment and may not wait for a night holds only what it changes (`changing`): a rollback the published
-folder, an act its log.
+Locks are of files that are open to write, never of folders: network file systems share only those between machines.
+In a bucket a lease is beside them (`remote.lease`).
 """
 
 from __future__ import annotations
@@ -87,8 +88,12 @@ def alone(folder: DataFolder, project: str, what: str, *, unfinished: bool = Fal
 
 @contextmanager
 def changing(path: Path) -> Iterator[None]:
-    """Hold one file or folder while it is changed, waiting for whoever does; goes with the process, however it ends."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """Hold a file, or what it stands for, while that is changed, waiting for whoever does; made where it is not there.
+
+    It goes with the process, however that ends.
+    """
+    make_folder(path.parent)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -125,12 +130,16 @@ def sweep_project(folder: DataFolder, project: str) -> list[Path]:
     left = [path for place in places for path in sweep(place)]
     left += [path for place in folder.roles.glob(f"*/{project}") for path in sweep(place)]
     left += sweep(folder.erasures(project))
-    for path in (folder.mart(project), folder.alerts(project), folder.report_index()):
+    for path in (folder.mart(project), folder.alerts(project)):
         left += sweep_beside(path)
     # Here people write too, without the project's lock.
-    for path, swept in ((folder.published(project), sweep), (folder.audit(project), sweep_beside)):
-        with changing(path) if path.exists() else contextlib.nullcontext():
-            left += swept(path)
+    with changing(folder.latest_lock(project)):
+        left += sweep(folder.published(project))
+    log = folder.audit(project)
+    with changing(log) if log.exists() else contextlib.nullcontext():
+        left += sweep_beside(log)
+    with changing(folder.index_lock):
+        left += sweep_beside(folder.report_index())
     left += sweep(folder.landing(project), older=LANDING_AGE)
     return left + _spilled()
 

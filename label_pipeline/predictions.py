@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from label_pipeline.contracts.tables import QUARANTINE
 from label_pipeline.landing import LandedFile
+from label_pipeline.matrices import lists_of
 from label_pipeline.project import INTEGER_ID, Project
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def split_predictions(
         good.append(
             pd.DataFrame(
                 {
-                    "item_id": item[usable],
+                    "item_id": item[usable].to_numpy(),
                     "model": project.sources[file.source].model,
-                    "probabilities": list(numbers[usable] / total[usable, None]),
+                    "probabilities": lists_of(numbers[usable] / total[usable, None], int(usable.sum())),
                     "landed_file": file.name,
                 }
             )
@@ -76,5 +77,6 @@ def split_predictions(
             }
             for name in bad:
                 bad[name].append(values[name])
-    empty = pd.DataFrame({"item_id": [], "model": [], "probabilities": [], "landed_file": []}, dtype=object)
-    return pd.concat([empty, *good], ignore_index=True), bad
+    if not good:
+        good = [pd.DataFrame({"item_id": [], "model": [], "probabilities": [], "landed_file": []}, dtype=object)]
+    return pd.concat(good, ignore_index=True), bad

@@ -5,7 +5,7 @@ How posteriors come about is `consensus`'s; which truths are in force is `gold`'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from label_pipeline.matrices import lists_of
 from label_pipeline.votes import Votes
 
 SETTLED = ("accepted", "adjudicated", "gold")
@@ -30,8 +31,20 @@ class Policy:
 def known_truth(votes: Votes, gold: pd.DataFrame) -> npt.NDArray[np.int32]:
     """Truth the consensus may know, as class codes, -1 elsewhere, shape (n_items,); see `known_checks`."""
     codes = {name: k for k, name in enumerate(votes.classes)}
-    truth = known_checks(gold).to_dict()
-    return np.array([codes.get(truth.get(item, ""), -1) for item in votes.items], dtype=np.int32)
+    checks = known_checks(gold)
+    truth = np.full(votes.n_items, -1, dtype=np.int32)
+    at = places(votes.items, checks.index)
+    truth[at[at >= 0]] = [codes.get(label, -1) for label in checks.to_numpy()[at >= 0]]
+    return truth
+
+
+def places(items: npt.NDArray[Any], wanted: Any) -> npt.NDArray[np.int64]:
+    """Where each of `wanted` (n,) is among the sorted `items`, -1 for those that are not: few are sought among many."""
+    ids = np.asarray(wanted, dtype=items.dtype)
+    at = np.searchsorted(items, ids)
+    found = at < len(items)
+    found[found] = items[at[found]] == ids[found]
+    return np.where(found, at, -1)
 
 
 def known_checks(gold: pd.DataFrame) -> pd.Series[Any]:
@@ -55,9 +68,10 @@ class Concluded:
     """What a consensus makes of each item, all (n_items,): whatever the type of labels, as they are written.
 
     `label` and `voted` are texts, None for none: the consensus, and what annotations alone say. `confidence` and
-    `voted_confidence` are the chances that these are right, NaN where nothing tells. `probabilities` has a list or None
-    an item, which bind to no gold yet. `agreement` says of a label which share of the annotations gave it, NaN without
-    any; it is asked once gold has replaced what it binds.
+    `voted_confidence` are the chances that these are right, NaN where nothing tells. `probabilities` are
+    (n_items, n_classes), NaN for an item without any, None where labels have none; they bind to no gold yet.
+    `agreement` says of a label which share of the annotations gave it, NaN without any; it is asked once gold has
+    replaced what it binds.
     """
 
     items: npt.NDArray[Any]
@@ -67,7 +81,7 @@ class Concluded:
     confidence: npt.NDArray[np.float64]
     voted_confidence: npt.NDArray[np.float64]
     agreement: Callable[[pd.Series[Any]], npt.NDArray[np.float64]]
-    probabilities: Sequence[Any]
+    probabilities: npt.NDArray[np.float64] | None
     certain: Callable[[str], Any]
     """The probabilities of a label that is settled truth."""
 
@@ -84,15 +98,22 @@ def settle(
         {"item_id": concluded.items, "label": concluded.label, "voted_label": concluded.voted}, dtype=object
     )
     known = frame["label"].notna().to_numpy()
-    certain = gold.set_index("item_id")[["label", "origin"]].reindex(frame["item_id"])
-    is_gold = certain["label"].notna().to_numpy()
-    frame.loc[is_gold, "label"] = certain["label"].to_numpy()[is_gold]
+    gold = gold[gold["label"].notna()]
+    at = places(concluded.items, gold["item_id"])
+    origin = np.full(len(frame), None, dtype=object)
+    origin[at[at >= 0]] = gold["origin"].to_numpy()[at >= 0]
+    is_gold = np.zeros(len(frame), dtype=np.bool_)
+    is_gold[at[at >= 0]] = True
+    label = np.array(concluded.label, dtype=object)
+    label[at[at >= 0]] = gold["label"].to_numpy()[at >= 0]
+    frame["label"] = label
     frame["voted_confidence"] = concluded.voted_confidence
     labelled = frame["label"].notna().to_numpy()
-    lists = list(concluded.probabilities)
-    for row, truth in zip(np.flatnonzero(is_gold).tolist(), frame.loc[is_gold, "label"].tolist(), strict=True):
-        lists[row] = concluded.certain(truth)
-    frame["probabilities"] = pd.Series(lists, index=frame.index, dtype=object)
+    chances = concluded.probabilities
+    if chances is not None and is_gold.any():
+        chances = chances.copy()
+        chances[is_gold] = [concluded.certain(truth) for truth in frame.loc[is_gold, "label"]]
+    frame["probabilities"] = lists_of(chances, len(frame))
     confidence = np.where(is_gold, 1.0, concluded.confidence)
     frame["confidence"] = np.where(labelled, confidence, np.nan)
     frame["agreement"] = np.where(labelled & (concluded.n_annotations > 0), concluded.agreement(frame["label"]), np.nan)
@@ -101,7 +122,7 @@ def settle(
     enough = (concluded.n_annotations >= policy.min_annotations) & ~np.isnan(frame["confidence"].to_numpy())
     sure = frame["confidence"].to_numpy() >= policy.accept_at
     status = np.select(
-        [certain["origin"].to_numpy() == "adjudication", is_gold, ~labelled, ~enough, sure],
+        [origin == "adjudication", is_gold, ~labelled, ~enough, sure],
         ["adjudicated", "gold", "unlabelled", "open", "accepted"],
         default="disputed",
     )
@@ -135,7 +156,7 @@ def consensus_table(
     unaided = (voted >= 0) & (known_truth(votes, gold) < 0)
 
     def agreement(final: pd.Series[Any]) -> npt.NDArray[np.float64]:
-        chosen = np.array([codes.get(label, -1) for label in final], dtype=np.int64)
+        chosen = np.asarray(pd.Categorical(final, categories=votes.classes).codes, dtype=np.int64)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(counts[rows, chosen] / np.diff(votes.offsets), dtype=np.float64)
 
@@ -147,7 +168,7 @@ def consensus_table(
         confidence=np.where(labels >= 0, probabilities[rows, labels], np.nan),
         voted_confidence=np.where(unaided, probabilities[rows, voted], np.nan),
         agreement=agreement,
-        probabilities=[row if has else None for row, has in zip(probabilities, labels >= 0, strict=True)],
+        probabilities=np.where((labels >= 0)[:, None], probabilities, np.nan),
         certain=lambda label: one_hot[codes[label]],
     )
     return settle(concluded, method=method, gold=gold, policy=policy, previous=previous, day=day)

@@ -108,7 +108,7 @@ class SettledNumbers:
             confidence=np.where(settled, sure, np.nan),
             voted_confidence=np.where(answered & ~told, sure, np.nan),
             agreement=self._agreement,
-            probabilities=[None] * len(self.items),
+            probabilities=None,
             certain=lambda text: None,
         )
 

@@ -19,6 +19,7 @@ from label_pipeline.consensus.less import less_words, mean_of_sets
 from label_pipeline.consensus.multilabel import MultiLabel
 from label_pipeline.label_meaning import MOST_CATEGORIES, SetMeaning, parts
 from label_pipeline.label_sets import LabelSets
+from label_pipeline.matrices import matrix_of
 from label_pipeline.project_labels import BETWEEN_CLASSES
 from label_pipeline.settle import Concluded, answers_of, known_checks
 from label_pipeline.votes import Votes
@@ -84,7 +85,7 @@ class SettledSets:
             confidence=np.where(settled, sure, np.nan),
             voted_confidence=np.where(answered & ~told, sure, np.nan),
             agreement=self._agreement,
-            probabilities=[row if has else None for row, has in zip(chance, settled, strict=True)],
+            probabilities=np.where(settled[:, None], chance, np.nan),
             certain=lambda text: self.meaning.members([text])[0],
         )
 
@@ -156,14 +157,13 @@ class SettledSets:
         """
         found = np.full((len(self.items), BELIEFS), 1.0 / BELIEFS)
         given = self.people.groupby("item_id")["label"].agg(lambda each: sorted(set(each)))
-        for row, (item, label, chances) in enumerate(
-            zip(consensus["item_id"], consensus["label"], consensus["probabilities"], strict=True)
-        ):
-            if chances is None or label is None:
+        every = matrix_of(consensus["probabilities"], len(self.meaning.classes))
+        for row, (item, label, chances) in enumerate(zip(consensus["item_id"], consensus["label"], every, strict=True)):
+            if label is None or np.isnan(chances).any():
                 continue
             texts = [label, *(text for text in given.get(item, []) if text != label)]
             members = self.meaning.members(texts)
-            each = (members * chances + (1.0 - members) * (1.0 - np.asarray(chances))).prod(axis=1)
+            each = (members * chances + (1.0 - members) * (1.0 - chances)).prod(axis=1)
             likely = np.concatenate([each[:1], np.sort(each[1:])[::-1], np.zeros(BELIEFS)])[: BELIEFS - 1]
             found[row, : BELIEFS - 1], found[row, -1] = likely, max(1.0 - float(likely.sum()), 0.0)
         return np.asarray(found / found.sum(axis=1, keepdims=True), dtype=np.float64)

@@ -248,13 +248,18 @@ def current_items(lake: Lake, project: Project, day: date) -> pa.Table:
     with connect() as con:
         return con.sql(
             f"""
-            WITH versions AS (
+            WITH landed AS MATERIALIZED (FROM {_partitions(con, lake, ITEMS, day)}),
+            several AS (SELECT item_id FROM landed GROUP BY item_id HAVING count(*) > 1),
+            versions AS (
                 SELECT item_id, payload, last_value(arrived_at IGNORE NULLS) {known} AS arrived_at,
                     min(day) OVER (PARTITION BY item_id) AS landed_day{hidden}
-                FROM {_partitions(con, lake, ITEMS, day)}
+                FROM landed SEMI JOIN several USING (item_id)
                 QUALIFY row_number() OVER (
                     PARTITION BY item_id ORDER BY payload = '{{}}', day DESC, landed_file DESC) = 1
-            ), whole AS (SELECT * REPLACE ({payload} AS payload) FROM versions)
+            ), whole AS (
+                SELECT item_id, {payload} AS payload, arrived_at, landed_day FROM versions
+                UNION ALL SELECT item_id, payload, arrived_at, day FROM landed ANTI JOIN several USING (item_id)
+            )
             SELECT item_id, payload, arrived_at, landed_day{slices} FROM whole ORDER BY item_id
             """
         ).to_arrow_table()
@@ -265,9 +270,15 @@ def current_predictions(lake: Lake, day: date) -> pa.Table:
     with connect() as con:
         return con.sql(
             f"""
-            SELECT item_id, model, probabilities FROM {_partitions(con, lake, LANDED_PREDICTIONS, day)}
-            QUALIFY row_number() OVER (PARTITION BY item_id, model ORDER BY day DESC, landed_file DESC) = 1
-            ORDER BY item_id, model
+            WITH landed AS MATERIALIZED (FROM {_partitions(con, lake, LANDED_PREDICTIONS, day)}),
+            several AS (SELECT item_id, model FROM landed GROUP BY ALL HAVING count(*) > 1),
+            newest AS (
+                SELECT item_id, model, probabilities FROM landed SEMI JOIN several USING (item_id, model)
+                QUALIFY row_number() OVER (PARTITION BY item_id, model ORDER BY day DESC, landed_file DESC) = 1
+                UNION ALL
+                SELECT item_id, model, probabilities FROM landed ANTI JOIN several USING (item_id, model)
+            )
+            FROM newest ORDER BY item_id, model
             """
         ).to_arrow_table()
 

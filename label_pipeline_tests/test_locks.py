@@ -119,7 +119,7 @@ def test_what_a_person_writes_meanwhile_is_not_swept(folder: DataFolder) -> None
             pass
 
     with ThreadPoolExecutor(1) as other:
-        with changing(beside.parent):
+        with changing(folder.latest_lock("pets")):
             beside.write_text("2026-10-05-01234567")
             begun = other.submit(night)
             with pytest.raises(TimeoutError):

@@ -67,8 +67,8 @@ def test_every_status_by_hand() -> None:
     assert frame["n_annotations"].to_list() == [1, 0, 3, 2]
     assert frame["confidence"].to_list() == pytest.approx([0.99, np.nan, 0.95, 0.6], nan_ok=True)
     assert frame["method"].to_list() == ["dawid_skene", "none", "dawid_skene", "dawid_skene"]
-    assert frame.loc["none", "probabilities"] is None
-    assert frame.loc["torn", "probabilities"].tolist() == pytest.approx([0.6, 0.4])
+    assert pd.isna(frame.loc["none", "probabilities"])
+    assert frame.loc["torn", "probabilities"] == pytest.approx([0.6, 0.4])
 
 
 @pytest.mark.parametrize(("confidence", "status"), [(0.9, "accepted"), (np.nextafter(0.9, 0), "disputed")])
@@ -93,7 +93,7 @@ def test_gold_binds_and_annotations_keep_their_say() -> None:
     assert frame["status"].to_list() == ["adjudicated", "gold", "gold"]
     assert frame["method"].to_list() == ["gold"] * 3
     assert frame["confidence"].to_list() == [1.0] * 3
-    assert [row.tolist() for row in frame["probabilities"]] == [[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]]
+    assert frame["probabilities"].to_list() == [[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]]
     assert frame["agreement"].to_list() == pytest.approx([0.5, np.nan, 0.0], nan_ok=True)
 
 

@@ -89,7 +89,7 @@ def test_gold_binds_and_only_checks_are_told() -> None:
     found = table(settled)
     assert found["label"].tolist() == ["cat", "dog", "cat", "cat|dog", None]
     assert found["voted_label"].tolist() == ["cat|dog", "", "bird", "cat|dog", None]
-    assert found.loc["i1", "probabilities"].tolist() == [1.0, 0.0, 0.0]
+    assert found.loc["i1", "probabilities"] == [1.0, 0.0, 0.0]
     assert np.isnan(found.loc["i2", "voted_confidence"])  # told the truth, it has none of its own
     assert found.loc[["i1", "i3"], "voted_confidence"].notna().all()
     assert settled.checks[1].tolist() == [0.0, 1.0, 0.0]

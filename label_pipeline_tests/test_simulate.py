@@ -367,6 +367,12 @@ def test_other_seeds_and_sizes(sample: Sample) -> None:
     assert not {path for path in files if path.endswith(".json")} & {
         path for path, body in sample[0].items() if files.get(path) == body
     }
+    started, later = sample_files(seed=8, days=7, items=200, start=date(2025, 10, 6))
+    assert later.landed == planted.landed
+    assert {path.split("/")[2] for path in started if path.startswith("landing/")} == {
+        f"2025-10-{day:02d}" for day in range(6, 13)
+    }
+    assert b"start: 2025-10-06\nend: 2025-10-12\n" in started["projects/sample/project.yaml"]
     for options in ({"days": 6}, {"items": 199}, {"items": 1798}):
         with pytest.raises(UserError, match=str(next(iter(options.values())))):
             sample_files(**options)

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         place = Path(arguments.into) / rebuilt.name if arguments.into else home / (str(noted) if same else rebuilt.name)
         if not place.exists():
             make_folder(place.parent)
-            with changing(place.parent), replacing_folder(place) as new:  # a night that begins sweeps there
+            with changing(folder.latest_lock(project.project)), replacing_folder(place) as new:  # a night sweeps there
                 shutil.copytree(rebuilt, new, dirs_exist_ok=True)
     manifests.verify(place, manifests.read(place))
     print(f"{place if arguments.into else folder.told(place)}\n{day}: {_words(noted, then, manifest)}")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
+from label_pipeline.compiled import compiled
 from label_pipeline.consensus.base import TIE
 from label_pipeline.errors import UserError
-from label_pipeline.votes import FloatArray, IntArray
+from label_pipeline.votes import AnyArray, FloatArray, IntArray
 
 BINS = 10
 
@@ -26,7 +28,8 @@ MOST_OFFSETS = 100
 STRENGTHS = (1.0, 10.0, 100.0)
 """How strongly a blend may be held to its start; evidence weighs them."""
 
-CHUNK = 1 << 16
+NEGLIGIBLE = 1e-9
+"""A fit with a smaller share is left out of a blend."""
 
 
 def expected_calibration_error(confidence: FloatArray, right: FloatArray, *, bins: int = BINS) -> float:
@@ -94,13 +97,9 @@ class Blend:
 
     def apply(self, sources: FloatArray) -> FloatArray:
         """Blend posteriors (n_sources, n_items, n_classes) into one, (n_items, n_classes); rows sum to one."""
-        blended = np.zeros(sources.shape[1:])
-        for start in range(0, sources.shape[1], CHUNK):
-            part = slice(start, start + CHUNK)
-            logs = np.log(np.maximum(sources[:, part], LEAST))
-            for w, b, share in zip(self.weights, self.offsets, self.shares, strict=True):
-                blended[part] += share * _softmax(np.tensordot(w, logs, axes=1) + b)
-        return blended
+        told = self.shares > NEGLIGIBLE
+        shares = self.shares[told] / self.shares[told].sum()
+        return cast(FloatArray, _blended(sources, self.weights[told], self.offsets[told], shares, LEAST))
 
 
 def fit_blend(sources: FloatArray, truth: IntArray) -> Blend:
@@ -194,3 +193,28 @@ def _most_probable(
 def _softmax(logits: FloatArray) -> FloatArray:
     scores = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(scores / scores.sum(axis=-1, keepdims=True))
+
+
+@compiled
+def _blended(sources: AnyArray, weights: AnyArray, offsets: AnyArray, shares: AnyArray, least: float) -> AnyArray:
+    n_sources, n_items, n_classes = sources.shape
+    blended = np.zeros((n_items, n_classes))
+    logs, scores = np.empty((n_sources, n_classes)), np.empty(n_classes)
+    for i in range(n_items):
+        for m in range(n_sources):
+            for k in range(n_classes):
+                logs[m, k] = np.log(max(sources[m, i, k], least))
+        for f in range(len(shares)):
+            highest = -np.inf
+            for k in range(n_classes):
+                scores[k] = offsets[f, k]
+                for m in range(n_sources):
+                    scores[k] += weights[f, m] * logs[m, k]
+                highest = max(highest, scores[k])
+            total = 0.0
+            for k in range(n_classes):
+                scores[k] = np.exp(scores[k] - highest)
+                total += scores[k]
+            for k in range(n_classes):
+                blended[i, k] += shares[f] * scores[k] / total
+    return blended

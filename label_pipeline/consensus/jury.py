@@ -209,11 +209,18 @@ def surplus(votes: Votes, gold: IntArray, seed: int) -> BoolArray:
     if np.array_equal(kept, counts):
         return np.zeros(votes.n, dtype=np.bool_)
     key = np.random.SeedSequence([seed]).generate_state(1, np.uint64)[0]
-    of_item, of_annotator = (_mixed(hash_array(ids, categorize=False) ^ key) for ids in (votes.items, votes.annotators))
-    order = np.lexsort((_mixed(of_item[votes.item] + of_annotator[votes.annotator]), votes.item))
-    rank = np.empty(votes.n, dtype=np.int64)
-    rank[order] = np.arange(votes.n) - votes.offsets[votes.item]
-    return np.asarray(rank >= kept[votes.item])
+    of_annotator = _mixed(hash_array(votes.annotators, categorize=False) ^ key)
+    of_item = np.zeros(votes.n_items, dtype=np.uint64)
+    of_item[settled] = _mixed(hash_array(votes.items[settled], categorize=False) ^ key)
+    # Only gold items can have too many: theirs are ranked, and no others.
+    rows = np.flatnonzero((gold >= 0)[votes.item])
+    item, annotator = votes.item[rows], votes.annotator[rows]
+    order = np.lexsort((_mixed(of_item[item] + of_annotator[annotator]), item))
+    first = np.flatnonzero(np.insert(item[1:] != item[:-1], 0, True))
+    rank = np.arange(len(rows)) - np.repeat(first, np.diff(np.append(first, len(rows))))
+    beyond = np.zeros(votes.n, dtype=np.bool_)
+    beyond[rows[order]] = rank >= kept[item]
+    return beyond
 
 
 def _mixed(bits: AnyArray) -> AnyArray:

@@ -90,7 +90,8 @@ def split_items(votes: Votes, a: int, b: int) -> IntArray:
 def _said(votes: Votes, items: BoolArray) -> IntArray:
     """Each class said of each of the items once, as item × n_classes + class."""
     kept = items[votes.item]
-    return np.unique(votes.item[kept].astype(np.int64) * votes.n_classes + votes.label[kept])
+    said = np.sort(votes.item[kept].astype(np.int64) * votes.n_classes + votes.label[kept])
+    return said[np.insert(said[1:] != said[:-1], 0, True)] if len(said) else said
 
 
 def _dissenters(votes: Votes, items: IntArray, a: int, b: int) -> tuple[int, float]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from label_pipeline.contracts.tables import LANDINGS
@@ -45,16 +47,31 @@ def is_flood(project: Project, quarantined: int, landed: int) -> bool:
     return quarantined >= FEWEST and quarantined > project.quarantine.limit * landed
 
 
-def flooded_days(lake: Lake, project: Project, until: date) -> list[date]:
-    """The computed days up to `until` that are flooded by the project's present limit, in order."""
-    files = lake.files(LANDINGS, until)
-    if not files:
-        return []
-    with connect() as con:
-        days = con.execute(
-            "SELECT day::DATE, sum(quarantined)::BIGINT, sum(landed)::BIGINT "
-            f"FROM read_parquet({file_list(files)}, hive_partitioning = true) GROUP BY day ORDER BY day"
-        ).fetchall()
+Counts = dict[date, tuple[list[int], int, int]]
+"""What a day's account told: when its files were written, answers in quarantine and landed."""
+
+
+def flooded_days(lake: Lake, project: Project, until: date, known: Counts | None = None) -> list[date]:
+    """The computed days up to `until` that are flooded by the project's present limit, in order.
+
+    `known` remembers for the next call what was read; a day that was written again is read again.
+    """
+    known = {} if known is None else known
+    files = {day: list(found) for day, found in groupby(lake.files(LANDINGS, until), _day)}
+    written = {day: [file.stat().st_mtime_ns for file in found] for day, found in files.items()}
+    if new := [day for day, at in written.items() if day not in known or known[day][0] != at]:
+        with connect() as con:
+            read = con.execute(
+                "SELECT day::DATE, sum(quarantined)::BIGINT, sum(landed)::BIGINT FROM read_parquet("
+                f"{file_list([file for day in new for file in files[day]])}, hive_partitioning = true) GROUP BY day"
+            ).fetchall()
+        known |= {day: (written[day], 0, 0) for day in new}  # where no file landed there is no row
+        known |= {day: (written[day], bad, landed) for day, bad, landed in read}
+    days = [(day, *known[day][1:]) for day in written]
     return [
         day for day, bad, landed in days if day not in project.quarantine.let_pass and is_flood(project, bad, landed)
     ]
+
+
+def _day(file: Path) -> date:
+    return date.fromisoformat(file.parent.name.removeprefix("day="))

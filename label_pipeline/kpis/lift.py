@@ -98,9 +98,13 @@ def _labels(night: Night) -> dict[str, pd.DataFrame]:
     figures shows the labels and not the draw.
     """
     votes = night.independent[["item_id", "annotator_id", "label"]]
-    one = votes.assign(draw=_hash(votes[["item_id", "annotator_id"]])).sort_values("draw").drop_duplicates("item_id")
-    counts = votes.groupby(["item_id", "label"], as_index=False).agg(n=("annotator_id", "size"))
-    counts = counts.assign(draw=_hash(counts[["item_id", "label"]]))
+    one = (
+        votes.assign(draw=_hash(night, votes[["item_id", "annotator_id"]]))
+        .sort_values("draw")
+        .drop_duplicates("item_id")
+    )
+    counts = votes.groupby(["item_id", "label"], as_index=False, observed=True).agg(n=("annotator_id", "size"))
+    counts = counts.assign(draw=_hash(night, counts[["item_id", "label"]]))
     majority = counts.sort_values(["n", "draw"], ascending=[False, True]).drop_duplicates("item_id")
     issues = night.issues.loc[night.issues["is_issue"].astype(bool), "item_id"]
     ours = night.labelled
@@ -132,11 +136,13 @@ def _twins(inputs: Sequence[str | None] | npt.NDArray[Any]) -> tuple[Codes, Bool
 
 def _drawn(night: Night, items: Codes) -> Codes:
     """At most `MOST_TRAINED` of the items, by the hash of their ids."""
-    draw = _hash(night.items.iloc[items][["item_id"]])
+    draw = _hash(night, night.items.iloc[items][["item_id"]])
     return items[np.sort(np.argsort(draw, kind="stable")[:MOST_TRAINED])]
 
 
-def _hash(columns: pd.DataFrame) -> npt.NDArray[np.uint64]:
+def _hash(night: Night, columns: pd.DataFrame) -> npt.NDArray[np.uint64]:
+    """Of the ids themselves: their numbers are others when there are more items."""
+    columns = columns.assign(**{str(n): night.ids[str(n)][columns[n]] for n in columns if n in night.ids})
     return np.asarray(pd.util.hash_pandas_object(columns.astype(str), index=False), dtype=np.uint64)
 
 

@@ -56,7 +56,8 @@ class Night:
     KPI, `seed` makes resampling repeatable. `rates` are the project's costs by group; none where it states none.
     `inputs` is what the built-in model reads of each of `items`: texts, or numbers (n_items, n_features); None where
     the project names neither. `outcomes` are the relabel_outcomes of the last 7 days. `tolerance` is how far a number
-    may be off and still be right, where the project says.
+    may be off and still be right, where the project says. Where `ids` has the texts of a column, its values are their
+    places there.
     """
 
     day: date
@@ -78,6 +79,7 @@ class Night:
     inputs: Sequence[str | None] | npt.NDArray[Any] | None = None
     tolerance: float | None = None
     outcomes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ids: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     @cached_property
     def meaning(self) -> Meaning:
@@ -124,12 +126,12 @@ class Night:
             values = values.reindex(item_ids)
         for name, column in values.items():
             for member in members(column):
-                yield f"{name}={member}", np.asarray(column.astype(object) == member)
+                yield f"{name}={member}", np.asarray(column == member)
 
     def within(self, times: pd.Series[Any], landed: pd.Series[Any], days: int) -> BoolArray:
         """Which of the moments fall on the last `days` local days; one without a time falls on its landing day."""
         first = self.day - timedelta(days=days - 1)
-        times = pd.to_datetime(times, utc=True)
+        times = in_utc(times)
         timed = (times >= midnight(first, self.timezone)) & (
             times < midnight(self.day + timedelta(days=1), self.timezone)
         )
@@ -152,6 +154,11 @@ def members(column: pd.Series[Any]) -> list[Any]:
     counted = counted.assign(text=counted["member"].astype(str))
     kept = counted.sort_values(["n", "text"], ascending=[False, True]).head(MOST_MEMBERS)
     return list(kept.sort_values("text")["member"])
+
+
+def in_utc(times: pd.Series[Any]) -> pd.Series[Any]:
+    """Times in UTC; what is in it already is not looked through once more."""
+    return times if isinstance(times.dtype, pd.DatetimeTZDtype) else pd.to_datetime(times, utc=True)
 
 
 def midnight(day: date, timezone: str) -> pd.Timestamp:

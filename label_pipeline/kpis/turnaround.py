@@ -10,7 +10,7 @@ import pandas as pd
 
 from label_pipeline.estimates import quantile
 from label_pipeline.kpis.definition import Figure
-from label_pipeline.kpis.night import Night, ends_of
+from label_pipeline.kpis.night import Night, ends_of, in_utc
 
 WINDOW_DAYS = 28
 
@@ -53,7 +53,7 @@ def adjudication_hours(night: Night) -> pd.Series[Any]:
 def _in_turn(answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[Any]]:
     """The answers item by item, as they were given, at one time by annotator; which of them are not an item's first."""
     item, who = pd.factorize(answers["item_id"])[0], pd.factorize(answers["annotator_id"], sort=True)[0]
-    times = pd.to_datetime(answers["annotated_at"], utc=True).dt.tz_localize(None).to_numpy().astype(np.int64)
+    times = in_utc(answers["annotated_at"]).dt.tz_localize(None).to_numpy().astype(np.int64)
     order = np.lexsort((who, times, item))
     answers, item = answers.iloc[order], item[order]
     later = np.append(np.zeros(min(len(item), 1), dtype=np.bool_), item[1:] == item[:-1])
@@ -70,7 +70,7 @@ def _timed(night: Night) -> pd.DataFrame:
 def _hours(night: Night, answers: pd.DataFrame, before: pd.Series[Any], wanted: pd.Series[Any]) -> pd.Series[Any]:
     """The hours `before` the answers that are `wanted` and were given in the window, by item_id."""
     wanted = wanted & night.within(answers["annotated_at"], answers["landed_day"], WINDOW_DAYS)
-    waited = pd.to_datetime(answers["annotated_at"], utc=True) - pd.to_datetime(before, utc=True)
+    waited = in_utc(answers["annotated_at"]) - in_utc(before)
     hours: pd.Series[Any] = waited[wanted].dt.total_seconds() / 3600.0
     return hours.set_axis(answers.loc[wanted, "item_id"])
 
@@ -92,7 +92,7 @@ def settled_hours(night: Night) -> pd.Series[Any]:
     settled = settled.set_index("item_id")
 
     day_ends = ends_of(settled["settled_day"], night.timezone)
-    arrived = pd.to_datetime(settled["arrived_at"], utc=True)
+    arrived = in_utc(settled["arrived_at"])
     done = _last_answer(night, settled["settled_day"]).fillna(day_ends).where(arrived.notna(), day_ends)
     arrived = arrived.fillna(ends_of(settled["landed_day"], night.timezone))
     hours = (done - arrived).dt.total_seconds() / 3600.0
@@ -108,5 +108,5 @@ def _last_answer(night: Night, settled_day: pd.Series[Any]) -> pd.Series[Any]:
         ["item_id", "annotated_at", "landed_day"],
     ]
     in_time = pd.to_datetime(answers["landed_day"]) <= answers["item_id"].map(settled_day)
-    times = pd.to_datetime(answers.loc[in_time, "annotated_at"], utc=True)
+    times = in_utc(answers.loc[in_time, "annotated_at"])
     return times.groupby(answers.loc[in_time, "item_id"]).max().reindex(settled_day.index)

@@ -43,6 +43,7 @@ from label_pipeline.gold.told import (
     standing_acts,
 )
 from label_pipeline.held_codes import is_in, plain
+from label_pipeline.matrices import matrix_of
 from label_pipeline.orchestration.assets_publish import last_day_asset
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.held import drawn_items, held_items
@@ -274,7 +275,8 @@ def _choices(desk: Desk, day: date) -> pd.Series[str] | None:
     frame = desk.frame(PREDICTIONS, day)
     if frame.empty:
         return None
-    mean = pd.DataFrame(np.stack(frame["probabilities"].to_list()), index=frame["item_id"]).groupby(level=0).mean()
+    each = matrix_of(frame["probabilities"], len(desk.project.labels.classes))
+    mean = pd.DataFrame(each, index=frame["item_id"]).groupby(level=0).mean()
     classes = np.array(desk.project.labels.classes, dtype=object)
     return pd.Series(classes[mean.to_numpy().argmax(axis=1)], index=mean.index)
 

@@ -5,35 +5,28 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
 
 from label_pipeline.contracts.tables import (
-    GOLD_SET,
     KPIS,
-    LABEL_ISSUES,
-    RELABEL_OUTCOMES,
-    RELABEL_QUEUE,
 )
-from label_pipeline.gold.life import in_force
-from label_pipeline.held_codes import plain
 from label_pipeline.kpis.catalogue import KPIS as CATALOGUE
 from label_pipeline.kpis.catalogue import fitting
 from label_pipeline.kpis.change import NIGHTS_BACK, beyond_interval
 from label_pipeline.kpis.definition import to_frame
 from label_pipeline.kpis.kpi import Kpi
 from label_pipeline.kpis.night import Night
-from label_pipeline.orchestration.assets_predictions import model_inputs
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.kpi_frames import night
 from label_pipeline.orchestration.table_assets import Check, CheckSpec, Made, Output, table_step
 from label_pipeline.project import Project
-from label_pipeline.settle import SETTLED
 from label_pipeline.sql import connect, file_list
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 FAMILIES = {
     "accuracy": "label_accuracy",
@@ -49,13 +42,6 @@ FAMILIES = {
 }
 """Each family, named like its file, and the KPI its plot follows over the days."""
 
-OF_EVENTS = (
-    *("item_id", "annotator_id", "label", "status", "is_gold_check", "annotated_at", "duration_s", "source"),
-    *("group", "role", "guideline_version", "landed_day"),
-)
-"""What KPIs read of answers."""
-COMPARED = ("status", "source", "group", "role", "guideline_version")
-"""Those of them that are only compared with few values."""
 DAYS_SHOWN = 30
 _NONE = dict.fromkeys(("value", "ci_low", "ci_high"))
 
@@ -108,54 +94,6 @@ def _about(family: str, kpis: dict[str, Kpi]) -> str:
         for kpi in kpis.values()
     ]
     return "\n".join([(module.__doc__ or "").splitlines()[0], "", *said])
-
-
-def night(desk: Desk, day: date) -> Night:
-    """What KPI families read, as of `day`."""
-    events, votes = desk.events(day), desk.annotations(day)
-    landed = desk.items(day)
-    items = _frame(landed.drop_columns(["payload"]))
-    every = _frame(events.select(OF_EVENTS))
-    consensus = desk.labels(day)
-    settled = consensus[consensus["status"].isin(SETTLED)]
-    slices = desk.project.items.slices
-    return Night(
-        day=day,
-        timezone=desk.project.timezone,
-        classes=desk.project.labels.classes,
-        kind=cast(Any, desk.project.labels.type),
-        annotations=every if votes is events else _frame(votes.select(OF_EVENTS)),
-        events=every,
-        items=items.rename(columns={f"slice_{name}": name for name in slices}),
-        slices=slices,
-        consensus=consensus,
-        first_settled=settled[["item_id", "settled_on"]].rename(columns={"settled_on": "settled_day"}),
-        gold=in_force(desk.frame(GOLD_SET, day), day),
-        issues=desk.frame(LABEL_ISSUES, day),
-        queue=desk.frame(RELABEL_QUEUE, day),
-        targets=desk.project.kpis,
-        seed=day.toordinal(),
-        rates=desk.project.costs,
-        inputs=model_inputs(desk, landed),
-        tolerance=desk.project.labels.tolerance,
-        outcomes=_outcomes(desk, day),
-    )
-
-
-def _frame(rows: pa.Table) -> pd.DataFrame:
-    """Plain columns; days as times and few values as categories, by which ten million rows are compared."""
-    import pyarrow as pa
-
-    at = rows.column_names.index("landed_day")
-    rows = rows.set_column(at, "landed_day", rows["landed_day"].cast(pa.timestamp("ns")))
-    return plain(rows, categories=COMPARED)
-
-
-def _outcomes(desk: Desk, day: date) -> pd.DataFrame:
-    """What answers of the last 7 days to items of earlier budgets changed."""
-    known = set(desk.lake.days(RELABEL_OUTCOMES))
-    week = [d for d in (day - timedelta(days=back) for back in range(7)) if d in known]
-    return pd.concat([desk.frame(RELABEL_OUTCOMES, d) for d in week], ignore_index=True) if week else pd.DataFrame()
 
 
 def _kpis(desk: Desk, day: date) -> Made:

@@ -18,8 +18,9 @@ from label_pipeline.contracts.tables import (
     LABEL_ISSUES,
 )
 from label_pipeline.gold.life import in_force
+from label_pipeline.matrices import matrix_of
 from label_pipeline.orchestration import assets_typed
-from label_pipeline.orchestration.assets_predictions import aligned, matrix_of, neighbourhood
+from label_pipeline.orchestration.assets_predictions import aligned, neighbourhood
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.orchestration.voices import voices

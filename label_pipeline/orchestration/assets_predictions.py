@@ -13,6 +13,7 @@ import pandas as pd
 from label_pipeline.contracts.tables import GOLD_SET, PREDICTIONS
 from label_pipeline.gold.life import in_force
 from label_pipeline.held_codes import plain
+from label_pipeline.matrices import matrix_of
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.table_assets import Made, Output, table_step
 from label_pipeline.orchestration.voices import voices
@@ -146,15 +147,6 @@ def aligned(desk: Desk, day: date, items: Any) -> Any:
         matrix = pd.DataFrame(each, index=ids.to_pandas()).groupby(level=0).mean()
         each = np.ascontiguousarray(matrix.reindex(items["item_id"].to_pandas()).fillna(matrix.mean()))
     return each / each.sum(axis=1, keepdims=True)
-
-
-def matrix_of(lists: Any, width: int, *, otherwise: float = np.nan) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """A column of lists of `width` numbers as a matrix (n, width); rows of nothing are filled with `otherwise`."""
-    import pyarrow.compute as pc
-
-    matrix = np.full((len(lists), width), otherwise)
-    matrix[pc.is_valid(lists).to_numpy()] = pc.list_flatten(lists).to_numpy().reshape(-1, width)
-    return matrix
 
 
 def neighbourhood(desk: Desk, items: Any) -> Any:

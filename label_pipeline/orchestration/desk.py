@@ -24,10 +24,11 @@ from label_pipeline.contracts.tables import (
 from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.gold.life import in_force
-from label_pipeline.ingest.flood import flooded_days
+from label_pipeline.ingest.flood import Counts, flooded_days
 from label_pipeline.ingest.known import Known
 from label_pipeline.lake import Lake
 from label_pipeline.landing import sent_files
+from label_pipeline.matrices import frame_of
 from label_pipeline.privacy.barred import Barred
 from label_pipeline.privacy.persons import Persons
 from label_pipeline.privacy.pseudonyms import key
@@ -183,9 +184,9 @@ class Desk:
         return []
 
     def frame(self, table: Table, day: date, *, without: Sequence[str] = ()) -> pd.DataFrame:
-        """A day's partition as a pandas frame, `without` columns nobody asks for: lists are an object a row."""
-        frame: pd.DataFrame = self.lake.read(table, day).drop_columns(list(without)).to_pandas()
-        return frame
+        """A day's partition as a pandas frame, `without` columns nobody asks for."""
+        wanted = [name for name in table.names if name not in without]
+        return frame_of(self.lake.read(table, day, wanted))
 
     def labels(self, day: date) -> pd.DataFrame:
         """The table consensus_labels of a day without its probabilities."""
@@ -245,7 +246,7 @@ class Desk:
                 rule="days run in order",
                 do=f"Run: label-pipeline nightly --project {name} --from {missing[0]} --to {day}",
             )
-        flooded = flooded_days(self.lake, self.project, day - timedelta(days=1))
+        flooded = flooded_days(self.lake, self.project, day - timedelta(days=1), self._accounts)
         if flooded:
             raise UserError(
                 f"{day} cannot be computed: {flooded[0]} is flooded with rows in quarantine",
@@ -254,6 +255,10 @@ class Desk:
                 do=f"See: label-pipeline quarantine {self.project.project} --day {flooded[0]}. "
                 "Mend the project file and replay, or list the day in quarantine.let_pass.",
             )
+
+    @cached_property
+    def _accounts(self) -> Counts:
+        return {}
 
     def gone(self) -> MachineError | None:
         """What there is to say where the project's file, which was there when the run began, is gone."""

@@ -21,6 +21,7 @@ from label_pipeline.errors import UserError
 from label_pipeline.gold.life import in_force
 from label_pipeline.held_codes import plain
 from label_pipeline.landing import sent_files
+from label_pipeline.matrices import matrix_of
 from label_pipeline.noise.neighbours import available, neighbours
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.pilot.draw import CANDIDATES, apart, check_size, drawing_order
@@ -142,7 +143,8 @@ def _guesses(desk: Desk, day: date, item_ids: pd.Series[Any]) -> pd.Series[Any]:
     if not len(table):
         return pd.Series("", index=item_ids.index)
     frame = table.to_pandas()
-    matrix = pd.DataFrame(np.stack(frame["probabilities"].to_list()), index=frame["item_id"]).groupby(level=0).mean()
+    each = matrix_of(frame["probabilities"], len(desk.project.labels.classes))
+    matrix = pd.DataFrame(each, index=frame["item_id"]).groupby(level=0).mean()
     names = np.asarray(desk.project.labels.classes, dtype=object)
     # A model that tells nothing apart, such as one without labels to learn from, makes no guess.
     best = matrix.to_numpy().argmax(axis=1)

@@ -67,6 +67,8 @@ class _Alone(InProcessExecutor):
     ) -> Iterator[dg.DagsterEvent]:
         """Wait for the locks, holding no pool's slot meanwhile, and run the steps."""
         run = plan_context.dagster_run
+        if host_tag().items() - run.tags.items():  # a run again has the tags of the one before it
+            plan_context.instance.add_run_tags(run.run_id, host_tag())
         with ExitStack() as held:
             for project in sorted(projects_of(run)):  # in one order, so that two runs never wait for each other
                 yield from self._wait(plan_context, project, held)

@@ -89,9 +89,11 @@ def _model(desk: Desk, day: date) -> dict[str, Any] | None:
 def _landings(desk: Desk, day: date) -> pa.Table:
     """All files the state of `day` rests on, with the day each landed."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     parts = []
-    for past in [d for d in desk.lake.days(LANDINGS) if d <= day]:
-        table = desk.lake.read(LANDINGS, past)
-        parts.append(table.append_column("day", pa.array([past] * len(table), pa.date32())))
+    for file in desk.lake.files(LANDINGS, day):
+        table = pq.read_table(file, schema=LANDINGS.schema, partitioning=None)
+        landed = date.fromisoformat(file.parent.name.removeprefix("day="))
+        parts.append(table.append_column("day", pa.array([landed] * len(table), pa.date32())))
     return pa.concat_tables(parts)

@@ -55,7 +55,7 @@ def advance(folder: DataFolder, project: str, version: str, *, at: datetime, wor
     `at` is the end of the version's day, `words` why it was accepted; both go to the audit log.
     """
     published = folder.published(project)
-    with _alone(published):
+    with _alone(folder, project):
         held = hold(folder, project)
         if held is not None:
             if held.version in manifests.versions(published):
@@ -74,7 +74,7 @@ def roll_back(
     Raises UserError where there is nothing to go back to, or `to` is damaged or newer than LATEST.
     """
     published = folder.published(project)
-    with _alone(published):
+    with _alone(folder, project):
         current = manifests.latest(published)
         known = manifests.versions(published)
         if current is None:
@@ -108,7 +108,7 @@ def release(folder: DataFolder, project: str, *, reason: str, who: str, at: date
     Raises UserError where no rollback holds it.
     """
     published = folder.published(project)
-    with _alone(published):
+    with _alone(folder, project):
         held, known = hold(folder, project), manifests.versions(published)
         if held is None:
             raise UserError("no rollback holds LATEST", where=f"project {project}", do="There is nothing to release.")
@@ -135,8 +135,8 @@ def _day(version: str) -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Whoever moves LATEST holds the published folder, not the project: taking a version back waits for no night."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with changing(folder):
+def _alone(folder: DataFolder, project: str) -> Iterator[None]:
+    """Whoever moves LATEST holds that alone, not the project: taking a version back waits for no night."""
+    folder.published(project).mkdir(parents=True, exist_ok=True)
+    with changing(folder.latest_lock(project)):
         yield

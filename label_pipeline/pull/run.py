@@ -16,6 +16,7 @@ from datetime import date, datetime
 
 from label_pipeline.clock import today
 from label_pipeline.errors import UserError
+from label_pipeline.files import make_folder
 from label_pipeline.folders import DataFolder
 from label_pipeline.landing import land_bytes
 from label_pipeline.project import Project
@@ -129,10 +130,10 @@ class _Landing:
 
 @contextmanager
 def _alone(folder: DataFolder, project: str) -> Iterator[None]:
-    """Hold the project's landing folder for one pull; the lock goes with the process, however it ends."""
-    place = folder.landing(project)
-    place.mkdir(parents=True, exist_ok=True)
-    handle = os.open(place, os.O_RDONLY)
+    """Be the project's only pull; the lock goes with the process, however it ends."""
+    path = folder.pull_lock(project)
+    make_folder(path.parent)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from label_pipeline.errors import UserError
+from label_pipeline.matrices import matrix_of
 from label_pipeline.relabel.people import typical_accuracy
 from label_pipeline.relabel.value import combine, model_trust
 
@@ -37,7 +38,7 @@ class Background:
         """Read off `rows` and the model (n, K), None without one."""
         labelled = np.flatnonzero(rows["probabilities"].notna())
         sample = labelled[:: max(1, -(-len(labelled) // SAMPLE))]
-        posterior = _matrix(rows["probabilities"].iloc[sample], n_classes)
+        posterior = matrix_of(rows["probabilities"].iloc[sample], n_classes)
         frequency = (posterior.sum(axis=0) + 1.0 / n_classes) / (len(sample) + 1.0)
         trust = model_trust(posterior, model[sample]) if model is not None else 0.0
         return cls(frequency, typical_accuracy(rows), trust)
@@ -46,7 +47,7 @@ class Background:
         """What is believed of each of `rows`: (n, K)."""
         known = rows["probabilities"].notna().to_numpy()
         posterior = np.tile(self.classes, (len(rows), 1))
-        posterior[known] = _matrix(rows["probabilities"][known], len(self.classes))
+        posterior[known] = matrix_of(rows["probabilities"][known], len(self.classes))
         heard = known & rows["method"].map(lambda name: HEARD in str(name)).to_numpy(bool)
         belief = combine(posterior, model, self.trust)
         belief[heard] = posterior[heard]
@@ -91,9 +92,3 @@ def costs_of(class_costs: npt.NDArray[Any] | None, n_classes: int) -> FloatArray
     if costs.shape != (n_classes,) or not (np.isfinite(costs) & (costs >= 0)).all():
         raise UserError("class costs must be one number of 0 or more a class", where="relabel queue")
     return costs
-
-
-def _matrix(probabilities: pd.Series[Any], n_classes: int) -> FloatArray:
-    if not len(probabilities):
-        return np.empty((0, n_classes))
-    return np.vstack(probabilities.to_list()).astype(np.float64)

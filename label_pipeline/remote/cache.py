@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from label_pipeline.files import TEMPORARY, make_folder
+from label_pipeline.locks import changing
 from label_pipeline.remote.store import endpoint
 
 KEPT = 7 * 86_400.0
@@ -53,16 +54,12 @@ class Cache:
         copies = self.root / "copies"
         make_folder(copies)
         place = copies / secrets.token_hex(8)
-        every = os.open(copies, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(every, fcntl.LOCK_EX)  # a new one is not locked yet, and would look like one that was left
+        with changing(self.root / "copies.lock"):  # a new one is not locked yet, and looks like one that was left
             for left in sorted(copies.glob("*.lock")):
                 _remove_left(left)
             handle = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(handle, fcntl.LOCK_EX)
             self._locks.append(handle)  # until the process ends, however it does
-        finally:
-            os.close(every)
         place.mkdir()
         self._sweep_now_and_then()
         return place

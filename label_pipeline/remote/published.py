@@ -6,13 +6,13 @@ withdrawn is asked anew each time. Nothing is proven here: whoever loads a versi
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.files import make_folder, replacing_folder
+from label_pipeline.locks import changing
 from label_pipeline.publish import manifest as manifests
 from label_pipeline.remote.cache import Cache
 from label_pipeline.remote.state import VERSION
@@ -32,20 +32,14 @@ def fetched(url: str, project: str, asked: str) -> tuple[Path, str]:
     url = url.rstrip("/")
     store, folder = Store(url), Cache.of(url).root / "published" / project
     make_folder(folder)
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # another process of this machine may ask for another state
+    with changing(folder.with_suffix(".lock")):  # another process of this machine may ask for another state
         for _ in range(TRIES):
             listed = store.listing(f"published/{project}")
             if not listed:
                 raise UserError(f"project '{project}' has published nothing", where=url, do="Run the nightly job.")
-            try:
+            with suppress(Absent):  # taken away since the listing
                 return folder, _bring(store, folder, listed, asked)
-            except Absent:
-                continue  # taken away since the listing
-        raise UserError(f"what project '{project}' has published changes all the time", where=url, do="Try again.")
-    finally:
-        os.close(handle)
+    raise UserError(f"what project '{project}' has published changes all the time", where=url, do="Try again.")
 
 
 def _bring(store: Store, folder: Path, listed: dict[str, Listed], asked: str) -> str:

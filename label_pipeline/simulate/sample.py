@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
 from itertools import accumulate
 from pathlib import Path
@@ -84,14 +84,14 @@ publish: {{splits: {{train: 0.8, validation: 0.1, test: gold}}, min_coverage: 0.
 """
 
 
-def simulate_project(folder: Path, *, seed: int = 7, days: int = 14, items: int = 600) -> Planted:
+def simulate_project(folder: Path, *, seed: int = 7, days: int = 14, items: int = 600, start: date = START) -> Planted:
     """Write the sample project below a data folder: its project files and its landed days.
 
-    `days` (at least 7) are counted from 2026-10-05; `items` is 200 to 1,797. Returns what was planted. Files that
-    are there already are left alone where they hold the same bytes; where one differs, nothing is written and a
-    UserError says so, because landed files are never changed.
+    `days` (at least 7) are counted from `start`; `items` is 200 to 1,797. Returns what was planted. Files that are
+    there already are left alone where they hold the same bytes; where one differs, nothing is written and a UserError
+    says so, because landed files are never changed.
     """
-    contents, planted = sample_files(seed=seed, days=days, items=items)
+    contents, planted = sample_files(seed=seed, days=days, items=items, start=start)
     there = {path for path in contents if (folder / path).exists()}
     differing = sorted(path for path in there if (folder / path).read_bytes() != contents[path])
     if differing:
@@ -107,7 +107,9 @@ def simulate_project(folder: Path, *, seed: int = 7, days: int = 14, items: int 
     return planted
 
 
-def sample_files(*, seed: int = 7, days: int = 14, items: int = 600) -> tuple[dict[str, bytes], Planted]:
+def sample_files(
+    *, seed: int = 7, days: int = 14, items: int = 600, start: date = START
+) -> tuple[dict[str, bytes], Planted]:
     """The sample project's files, by path below the data folder, and what was planted; see `simulate_project`."""
     if days < 7:
         raise UserError(f"{days} days are too few", rule="days >= 7", do="Simulate at least a week.")
@@ -116,23 +118,24 @@ def sample_files(*, seed: int = 7, days: int = 14, items: int = 600) -> tuple[di
     people = crew()
     chosen = _choose(seed, items)
     checks, evaluation = _gold(chosen)
-    shown = _items(chosen, checks, evaluation, seed=seed, days=days)
-    log = work(shown, people, CLASSES, start=START, days=days, seed=seed, unclear=unclear)
+    dates = [start + timedelta(days=day) for day in range(days)]
+    shown = _items(chosen, checks, evaluation, seed=seed, dates=dates)
+    log = work(shown, people, CLASSES, start=start, days=days, seed=seed, unclear=unclear)
 
     by_id = {digit.item_id: digit for digit in chosen}
-    exports, sheets = _deliveries([(item, by_id[item.item_id]) for item in shown], log, days)
+    exports, sheets = _deliveries([(item, by_id[item.item_id]) for item in shown], log, dates)
     repeated = label_studio.repeats(exports.values())
     bad_rows, again, sheet_marks = plant_in_sheets(sheets)
     bad_annotations, export_marks = plant_in_exports(exports)
 
     project = f"projects/{NAME}"
     contents = {f"{project}/items/digits/{digit.item_id}.png": png(digit.pixels) for digit in chosen}
-    contents |= _project_files(project, people, checks, evaluation, days)
+    contents |= _project_files(project, people, checks, evaluation, dates)
     for day, tasks in exports.items():
-        name = f"project-{label_studio.PROJECT}-at-{_day(day)}-16-30.json"
-        contents[f"landing/{NAME}/{_day(day)}/{label_studio.SOURCE}/{name}"] = label_studio.write(tasks)
+        name = f"project-{label_studio.PROJECT}-at-{dates[day]}-16-30.json"
+        contents[f"landing/{NAME}/{dates[day]}/{label_studio.SOURCE}/{name}"] = label_studio.write(tasks)
     for sheet in sheets:
-        contents[f"landing/{NAME}/{_day(sheet.day)}/{vendor.SOURCE}/{sheet.name}"] = vendor.write(sheet.rows)
+        contents[f"landing/{NAME}/{dates[sheet.day]}/{vendor.SOURCE}/{sheet.name}"] = vendor.write(sheet.rows)
 
     annotations = sum(len(task["annotations"]) for tasks in exports.values() for task in tasks)
     return contents, Planted(
@@ -176,10 +179,6 @@ def unclear(day: int) -> Confusion:
     return UNCLEAR[day >= SECOND_GUIDELINE]
 
 
-def _day(day: int) -> str:
-    return (START + timedelta(days=day)).isoformat()
-
-
 def _choose(seed: int, n: int) -> list[Digit]:
     """`n` digits in order of arrival."""
     return shuffled(stream(seed, "choice"), digits())[:n]
@@ -193,13 +192,13 @@ def _gold(chosen: Sequence[Digit]) -> tuple[list[Digit], list[Digit]]:
 
 
 def _items(
-    chosen: Sequence[Digit], checks: Sequence[Digit], evaluation: Sequence[Digit], *, seed: int, days: int
+    chosen: Sequence[Digit], checks: Sequence[Digit], evaluation: Sequence[Digit], *, seed: int, dates: Sequence[date]
 ) -> list[Item]:
     """The digits as work: gold arrives first, three days' worth on the first day, half as many on weekends."""
     gold = {*checks, *evaluation}
     order = [*checks, *evaluation, *(d for d in chosen if d not in gold)]
     rng = stream(seed, "overlap")
-    shares = [3.0, *(0.5 if (START + timedelta(days=d)).weekday() >= 5 else 1.0 for d in range(1, days))]
+    shares = [3.0, *(0.5 if day.weekday() >= 5 else 1.0 for day in dates[1:])]
     until = [len(order) * share / sum(shares) for share in accumulate(shares)]
     return [
         Item(
@@ -216,10 +215,10 @@ def _items(
 
 
 def _deliveries(
-    shown: Sequence[tuple[Item, Digit]], log: Sequence[Answer], days: int
+    shown: Sequence[tuple[Item, Digit]], log: Sequence[Answer], dates: Sequence[date]
 ) -> tuple[dict[int, Tasks], list[Sheet]]:
     """What the tool exports every day, and what the vendor sends on working days."""
-    midnight = datetime(START.year, START.month, START.day, tzinfo=UTC)
+    midnight = datetime.combine(dates[0], time(), UTC)
     tasks = []
     for number, (item, digit) in enumerate(shown, start=1):
         received = midnight + timedelta(days=item.arrives, hours=4, seconds=7 * number)
@@ -231,13 +230,15 @@ def _deliveries(
             "pixels": list(digit.pixels),
         }
         tasks.append(label_studio.Task(number, item.arrives, received + timedelta(minutes=15), data))
-    exports = {day: label_studio.export(tasks, log, day=day, expanded=day in EXPANDED_DAYS) for day in range(days)}
-    sent = {day: vendor.sheet(log, day=day) for day in range(days)}
-    return exports, [Sheet(day, f"answers_{_day(day)}.csv", rows) for day, rows in sent.items() if rows]
+    exports = {
+        day: label_studio.export(tasks, log, day=day, expanded=day in EXPANDED_DAYS) for day in range(len(dates))
+    }
+    sent = {day: vendor.sheet(log, day=day) for day in range(len(dates))}
+    return exports, [Sheet(day, f"answers_{dates[day]}.csv", rows) for day, rows in sent.items() if rows]
 
 
 def _project_files(
-    project: str, people: Sequence[Person], checks: Sequence[Digit], evaluation: Sequence[Digit], days: int
+    project: str, people: Sequence[Person], checks: Sequence[Digit], evaluation: Sequence[Digit], dates: Sequence[date]
 ) -> dict[str, bytes]:
     """The project's own files by name. The label of the last gold check is wrong, as a seed can be."""
     roster = ["source,identity,group,role"]
@@ -246,7 +247,7 @@ def _project_files(
     seeds += [f"{d.item_id},{d.truth},check" for d in checks[:-1]]
     seeds += [f"{checks[-1].item_id},{checks[-1].resembles},check"]
     seeds += [f"{d.item_id},{d.truth},evaluation" for d in evaluation]
-    text = PROJECT_FILE.format(start=_day(0), end=_day(days - 1), second=_day(SECOND_GUIDELINE))
+    text = PROJECT_FILE.format(start=dates[0], end=dates[-1], second=dates[0] + timedelta(days=SECOND_GUIDELINE))
     home = files("label_pipeline.simulate")
     contents: Mapping[str, str] = {
         "project.yaml": text,

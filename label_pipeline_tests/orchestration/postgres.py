@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
+import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from label_pipeline_tests.orchestration.servers import until
+from label_pipeline_tests.orchestration.servers import free_port, until
 
 
 @contextmanager
 def postgres(place: Path) -> Iterator[str]:
-    """Start an empty database below `place`; yields its URL. The test is skipped where there is no Postgres."""
+    """Start an empty database, its log in `place`; yields its URL. The test is skipped where there is no Postgres."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("there is no Postgres on this machine (Debian: apt-get install postgresql)")
-    home = place / "postgres"
-    home.mkdir(parents=True)
-    # Postgres refuses to run as the administrator.
+    # Postgres refuses to run as the administrator, and each start of pytest closes the folder of all tests to others.
     other = os.getuid() == 0
     run = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if other else []
+    home = Path(tempfile.mkdtemp(prefix="postgres-of-tests-"))
     if other:
         shutil.chown(home, "postgres")
-        for above in home.parents:
-            if above != Path("/tmp") and above.is_relative_to("/tmp"):
-                above.chmod(above.stat().st_mode | 0o011)
     command = [*run, str(found[-1] / "initdb"), "-D", str(home / "data"), "-U", "dagster", "-A", "trust", "--no-sync"]
     subprocess.run(command, check=True, capture_output=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = ["-p", str(port), "-k", str(home), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
     with (place / "postgres.log").open("wb") as log:
         server = subprocess.Popen(
@@ -46,5 +41,6 @@ def postgres(place: Path) -> Iterator[str]:
         until("Postgres answers", lambda: subprocess.run(ready, capture_output=True).returncode == 0, 60)
         yield f"postgresql+psycopg2://dagster@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # it waits for no client
         server.wait(30)
+        shutil.rmtree(home)

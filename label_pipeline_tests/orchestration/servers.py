@@ -1,4 +1,5 @@
-"""The real webserver and daemon, started as `label-pipeline ui` does, on loopback and a data folder of their own.
+"""The real webserver and daemon on loopback and a data folder of their own: started as `label-pipeline ui` does, or
+apart, with a code server as a third process, as docs/deployment.md says.
 
 Everything that was started is ended, whatever happens: its processes are known by the data folder in their
 environment, which no other process has.
@@ -37,6 +38,7 @@ class Servers:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    beside: list[subprocess.Popen[bytes]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def get(self, path: str) -> Any:
@@ -75,12 +77,14 @@ class Servers:
 
     def stop(self) -> None:
         """End it as a service manager does; what is left after a while is killed."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        running = [process for process in (self.process, *self.beside) if process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        for process in running:
             try:
-                self.process.wait(timeout=END_SECONDS)
+                process.wait(timeout=END_SECONDS)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                process.kill()
         for pid in self.processes():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -91,9 +95,7 @@ class Servers:
 @contextmanager
 def ui(folder: DataFolder) -> Iterator[Servers]:
     """Start the UI and wait until webserver and daemon are well; end both at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"DAGSTER_HOME": "", "LABEL_PIPELINE_DATA": str(folder.root)}
     command = [sys.executable, "-m", "label_pipeline.cli", "ui", "--data", str(folder.root), "--port", str(port)]
     log = folder.root / "ui.log"
@@ -108,6 +110,47 @@ def ui(folder: DataFolder) -> Iterator[Servers]:
         yield servers
     finally:
         servers.stop()
+
+
+@contextmanager
+def apart(folder: DataFolder) -> Iterator[Servers]:
+    """Code server, webserver and daemon as three services that share Dagster's home; wait until all are well."""
+    home, port, started = dagster_home(folder), free_port(), time.monotonic()
+    code = code_server(folder, free_port())
+    workspace = home / "workspace.yaml"
+    workspace.write_text(
+        f"load_from: [{{grpc_server: {{host: 127.0.0.1, port: {code.args[-1]}, location_name: label_pipeline}}}}]\n"
+    )
+    servers = Servers(folder, port, service(folder, "dagster-webserver", "-w", workspace, "-p", port), home / "log")
+    servers.beside += [code, service(folder, "dagster-daemon", "run", "-w", workspace)]
+    try:
+        until("the webserver answers", lambda: servers.get("/server_info"), START_SECONDS)
+        until("the daemon is well", lambda: _well(servers), START_SECONDS)
+        servers.seconds["start"] = time.monotonic() - started
+        yield servers
+    finally:
+        servers.stop()
+
+
+def code_server(folder: DataFolder, port: int) -> subprocess.Popen[bytes]:
+    """The service that holds the code of all projects, and whose children are the runs."""
+    return service(folder, "dagster", "code-server", "start", "-m", "label_pipeline.definitions", "-p", port)
+
+
+def service(folder: DataFolder, program: str, *arguments: object) -> subprocess.Popen[bytes]:
+    """One of Dagster's programs on the folder's own home, with a log of its own there."""
+    home = dagster_home(folder)
+    environment = os.environ | {"DAGSTER_HOME": str(home), "LABEL_PIPELINE_DATA": str(folder.root)}
+    command = [str(Path(sys.executable).parent / program), *map(str, arguments)]
+    with (home / f"{program}.log").open("ab") as log:
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _well(servers: Servers) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from label_pipeline_tests.orchestration.servers import until
+from label_pipeline_tests.orchestration.servers import free_port, until
 
 BUCKET = "labels"
 
@@ -44,12 +44,6 @@ def s3_server() -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def environment(address: str, cache: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 
 from label_pipeline.contracts.tables import GATES, KPIS
 from label_pipeline.folders import DataFolder
-from label_pipeline.lake import Lake
+from label_pipeline.lake import COLUMNS, Lake
+from label_pipeline.locks import changing
 from label_pipeline.orchestration.report_index import write_indexes
 from label_pipeline.report.data import KpiText
 from label_pipeline.report.index import NIGHTS_LISTED, Nights, project_index, projects_index
@@ -92,6 +94,43 @@ def test_what_is_not_there_is_not_linked(tmp_path: Path) -> None:
     before = folder.report_index().read_bytes(), folder.report_index("pets").read_bytes()
     write_indexes(folder, "pets")
     assert before == (folder.report_index().read_bytes(), folder.report_index("pets").read_bytes())
+
+
+def test_another_project_of_before_an_upgrade_stops_no_night(tmp_path: Path) -> None:
+    """Loss: after an upgrade the first project's night fails, because the second one's tables have other columns."""
+    folder = DataFolder(tmp_path)
+    for project in ("pets", "toys"):
+        lake = Lake(folder, project)
+        write(lake, KPIS, DAY, [figure("alpha", 0.5, 0.4, 0.6)])
+        write(lake, GATES, DAY, [gate("coverage", passed=True)])
+        folder.report(project, DAY).parent.mkdir(parents=True)
+        folder.report(project, DAY).write_text("a report", encoding="utf-8")
+    told = lake.path(KPIS, DAY).parent.parent / COLUMNS
+    told.write_text(told.read_text().replace('"columns": "', '"columns": "other'), encoding="utf-8")
+    assert not lake.is_ours(KPIS)
+    write_indexes(folder, "pets")
+    shown = folder.report_index().read_text(encoding="utf-8")
+    assert f'href="pets/{DAY}.html"' in shown
+    assert f'href="toys/{DAY}.html"' in shown
+
+
+def test_nights_that_end_together_are_all_in_the_index(tmp_path: Path) -> None:
+    """Loss: of two nights that write the page of all projects at once, the one that read first overwrites the other."""
+    folder = DataFolder(tmp_path)
+    for project in ("pets", "toys"):
+        write(Lake(folder, project), KPIS, DAY, [figure("alpha", 0.5, 0.4, 0.6)])
+        write(Lake(folder, project), GATES, DAY, [gate("coverage", passed=True)])
+    folder.report("pets", DAY).parent.mkdir(parents=True)
+    folder.report("pets", DAY).write_text("a report", encoding="utf-8")
+    with ThreadPoolExecutor(1) as other:
+        with changing(folder.index_lock):  # as a night of `toys` does that is about to write what it has read
+            begun = other.submit(write_indexes, folder, "pets")
+            with pytest.raises(TimeoutError):
+                begun.result(timeout=1.0)
+            folder.report("toys", DAY).parent.mkdir()
+            folder.report("toys", DAY).write_text("a report", encoding="utf-8")
+        begun.result(timeout=30)
+    assert "toys" in folder.report_index().read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("build", [lambda n: project_index(n), lambda n: projects_index([n])])
