@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from label_pipeline import remote
 from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
 from label_pipeline.clock import last_night, parse_day, today
 from label_pipeline.commands.home import dagster_home, opened
@@ -133,6 +134,11 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
             raise_on_error=False,
             run_config={"loggers": {"console": {}}},  # naming it puts the project's own logger in its place
         )
+        try:
+            remote.settle(folder, project.project)
+        except UserError as error:  # the UI must not call it a success
+            instance.report_run_failed(result.dagster_run, error.text())
+            raise
     return OK if result.success else _explain(result.all_events)
 
 

@@ -151,14 +151,16 @@ class Tree:
     @contextmanager
     def held(self, project: str, token: str) -> Iterator[None]:
         """What the body changes is changed under this lease, and committed at its end, whatever came of it."""
-        self._known[project].token = token
+        known = self._known[project]
+        known.token = token
         try:
             yield
         finally:
             try:
-                self.commit(project, token)
+                if not known.stale:  # what could not be committed before its time was told as lost
+                    self.commit(project, token)
             finally:
-                self._known[project].token = ""
+                known.token = ""
 
     def settle(self, only: str = "") -> None:
         """Commit what was changed without a lease: acts of people, files that landed."""

@@ -434,3 +434,27 @@ def test_what_lands_at_the_same_time_is_never_written_over(folder: DataFolder, u
     write_text(folder.root / path.replace("a.csv", "b.csv"), "ours")
     opened(url).settle()
     assert store.get(path.replace("a.csv", "b.csv"))[0] == b"ours"  # type: ignore[index]
+
+
+def test_a_step_that_is_settled_is_seen_and_one_that_failed_is_not_tried_again(
+    folder: DataFolder, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loss: an erasure whose journal no other machine can go on with; a night that was told as lost, and is there."""
+    with alone(folder, P, "a test"):
+        write_text(folder.erasures(P) / "certificate.json", "{}")
+        remote.settle(folder, P)
+        with elsewhere(url) as other:
+            other.refresh(P)
+            assert (other.folder.erasures(P) / "certificate.json").read_text() == "{}"
+        night(folder, A)
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "put", _down)
+            with pytest.raises(MachineError):
+                remote.settle(folder, P)
+    assert LAKE not in seen(url)
+    with alone(folder, P, "a test"):
+        assert not (folder.root / LAKE).exists()
+
+
+def _down(*_: object) -> str:
+    raise MachineError("the object store does not answer")
