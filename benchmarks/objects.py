@@ -1,11 +1,13 @@
 """`python -m benchmarks.objects`: nights on a bucket beside the same nights on a disk, and what a long state costs.
 
 The bucket is moto's S3 server on loopback, behind a proxy that counts: requests and bytes are real, the way is short.
-At a store far away each request waits longer, eight at a time. A night is a process; CPU seconds are that process's.
+At a store far away each request waits longer, eight at a time. Under `disk` are the CPU seconds of the nights, under
+`bucket` those of opening, lease, commit and plain copies besides.
 """
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
 import shutil
@@ -15,31 +17,15 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from benchmarks.crash import landed
+from label_pipeline.files import replacing
 from label_pipeline_tests.remote.server import BUCKET, Proxy, Request, environment, proxy, s3_server
 
 TABLES, DAYS = 45, 365
 FIRST, NEXT = ("2026-10-05", "2026-10-06"), ("2026-10-07", "2026-10-07")
-
-
-@dataclass
-class Spent:
-    """What a command took."""
-
-    cpu: float
-    wall: float
-    requests: Counter[str]
-    sent: int
-    received: int
-
-    def row(self, what: str) -> str:
-        """As a line of the table."""
-        kinds = " ".join(f"{self.requests[k]:>5}" for k in ("LIST", "GET", "PUT", "COPY", "DELETE"))
-        return f"{what:<44}{self.cpu:>7.1f}{self.wall:>8.1f}  {kinds}{self.sent / 1e6:>8.2f}{self.received / 1e6:>8.2f}"
 
 
 def kind(request: Request) -> str:
@@ -48,47 +34,76 @@ def kind(request: Request) -> str:
         return "LIST" if "list-type=" in request.key else "GET"
     if request.method == "POST":
         return "DELETE" if "delete" in request.key else "PUT"
-    return "COPY" if request.copied else request.method
+    return "COPY" if request.copied else request.method.replace("HEAD", "GET")
 
 
-def spent(way: Proxy, arguments: list[str], environ: dict[str, str], log: Path) -> Spent:
-    """Run the command line in a process of its own."""
+def on_disk(data: Path, first: str, last: str, log: Path) -> float:
+    """Run nights in a process of their own; its CPU seconds."""
+    asked = ["nightly", "--project", "pets", "--from", first, "--to", last, "--data", str(data)]
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "label_pipeline.cli", *asked]
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+        _, status, used = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, log.read_text()
+    return used.ru_utime + used.ru_stime
+
+
+def row(way: Proxy, what: str, do: Callable[[], object], disk: float | None = None) -> None:
+    """Do it, and print what the disk took and what the bucket takes besides."""
     way.seen.clear()
     way.sent = way.received = 0
-    start = time.perf_counter()
-    with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "label_pipeline.cli", *arguments], env=environ, stderr=output)
-        _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    assert os.waitstatus_to_exitcode(status) == 0, log.read_text()
-    return Spent(used.ru_utime + used.ru_stime, wall, Counter(map(kind, way.seen)), way.sent, way.received)
+    spent, requests = _cpu(do), Counter(map(kind, way.seen))
+    kinds = " ".join(f"{requests[k]:>6}" for k in ("LIST", "GET", "PUT", "COPY", "DELETE"))
+    on = f"{disk:>8.1f}" if disk is not None else " " * 8
+    print(f"{what:<36}{on}{spent:>8.2f} {kinds}{way.sent / 1e6:>8.2f}{way.received / 1e6:>8.2f}", flush=True)
 
 
 def nights(place: Path, address: str) -> None:
-    """The tiny project: two days at once, then one more, on both."""
-    from label_pipeline.remote.store import Store
+    """The tiny project: two nights on a disk, then one more; and what it takes to have the same states in a bucket."""
+    from label_pipeline import remote
+    from label_pipeline.locks import alone
+    from label_pipeline.publish.load import load_training_set
+    from label_pipeline.remote.tree import opened
 
-    landed(place / "data")
-    url = f"s3://{BUCKET}/pets"
-    store = Store(url)
-    for path in sorted((place / "data").rglob("*")):
-        if path.is_file():
-            store.put(path.relative_to(place / "data").as_posix(), path)
-    print(f"{'':<44}{'CPU s':>7}{'wall s':>8}   LIST   GET   PUT  COPY DELETE MB up MB down")
+    data, url = place / "data", f"s3://{BUCKET}/pets"
+    landed(data)
+    two = on_disk(data, *FIRST, place / "log")
+    shutil.copytree(data, place / "two")
+    three = on_disk(data, *NEXT, place / "log")
+
+    def night(state: Path) -> None:
+        folder = remote.folder_of(url)
+        opened(url).refresh("pets")
+        with alone(folder, "pets", "benchmark"):
+            _become(folder.root, state)
+        opened(url).close()
+
+    def look() -> None:
+        remote.folder_of(url)
+        opened(url).refresh("pets")
+        opened(url).close()
+
+    print(f"{'':<36}{'disk':>8}{'bucket':>8}   LIST    GET    PUT   COPY DELETE   MB up MB down")
     with proxy(address) as way:
-        warm = os.environ | environment(way.address, str(place / "warm"))
-        for what, days in (("two nights", FIRST), ("one more night", NEXT)):
-            asked = ["nightly", "--project", "pets", "--from", days[0], "--to", days[1], "--data"]
-            for where, data, environ in (
-                ("on disk", str(place / "data"), warm),
-                ("in a bucket", url, warm),
-            ):
-                print(spent(way, [*asked, data], environ, place / "log").row(f"{what}, {where}"), flush=True)
-        for what, arguments in (("status", ["status"]), ("check", ["check", "pets"])):
-            cold = os.environ | environment(way.address, str(place / f"cold {what}"))
-            for how, environ in (("a new machine", cold), ("known", cold)):
-                took = spent(way, [*arguments, "--data", url], environ, place / "log")
-                print(took.row(f"{what}, {how}"), flush=True)
+        os.environ.update(environment(way.address, str(place / "warm")))
+        row(way, "two nights", lambda: night(place / "two"), two)
+        row(way, "one more night", lambda: night(data), three)
+        row(way, "a look at it", look)
+        os.environ.update(environment(way.address, str(place / "cold")))
+        row(way, "a look from a new machine", look)
+        row(way, "a version loaded there", lambda: load_training_set("pets", data=url))
+        row(way, "loaded again", lambda: load_training_set("pets", data=url))
+
+
+def _become(root: Path, state: Path) -> None:
+    """Write what a night wrote, as it does: every file that differs, renamed into place."""
+    for path in sorted(state.rglob("*")):
+        part = path.relative_to(state)
+        if path.is_file() and part.parts[0] not in ("dagster", "locks"):
+            there = root / part
+            if not there.is_file() or not filecmp.cmp(path, there, shallow=False):
+                with replacing(there) as beside:
+                    shutil.copyfile(path, beside)
 
 
 def long_state(place: Path, address: str) -> None:
