@@ -228,6 +228,12 @@ def user_of_the_image() -> str:
     return str(users[-1])
 
 
+def copied_from_here(text: str) -> str:
+    """What the image's build takes from the repository."""
+    lines = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M)
+    return " ".join(lines)
+
+
 def test_the_image_is_not_root_and_of_the_lock() -> None:
     """Loss: pods that are root, or packages of the day on which somebody built the image."""
     assert int(user_of_the_image()) > 1000
@@ -235,6 +241,9 @@ def test_the_image_is_not_root_and_of_the_lock() -> None:
     assert all(
         re.fullmatch(r"python:3\.11-slim-\w+( AS build)?", image) for image in re.findall(r"^FROM (.+)$", text, re.M)
     )
+    given = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert next(line for line in given if not line.startswith("#")) == "*"
+    assert {line[1:] for line in given if line.startswith("!")} == set(re.findall(r"[\w.]+", copied_from_here(text)))
     [install] = re.findall(r"^RUN pip install (.+)$", text, re.M)
     assert "-c requirements.lock" in install
     extras = re.findall(r'"\.\[(.+)\]"', install)[0].split(",")

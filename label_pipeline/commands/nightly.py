@@ -18,6 +18,7 @@ from label_pipeline.errors import MachineError, UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.kept import kept_words, last_table
 from label_pipeline.locks import alone
+from label_pipeline.memory import be_frugal
 from label_pipeline.project import Project, load_project, project_names
 from label_pipeline.renewal import renew
 from label_pipeline.retention import rebuilt_from
@@ -39,6 +40,7 @@ class Asked:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run every project; one that cannot run stops no other. The worst outcome is the exit code."""
+    be_frugal()
     folder = DataFolder.choose(arguments.data)
     asked = _asked(arguments)
     names = [arguments.project] if arguments.project else project_names(folder)
@@ -120,6 +122,7 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
 
     from label_pipeline.orchestration.assets_pull import ASKED
     from label_pipeline.orchestration.build import build_definitions
+    from label_pipeline.orchestration.progress import RUN_CONFIG
     from label_pipeline.orchestration.running import host_tag, require_idle
     from label_pipeline.orchestration.triggers import job_name, range_tags
 
@@ -132,7 +135,7 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
             instance=instance,
             tags=range_tags(first, last) | host_tag() | (ASKED if pull else {}),
             raise_on_error=False,
-            run_config={"loggers": {"console": {}}},  # naming it puts the project's own logger in its place
+            run_config=RUN_CONFIG,
         )
         try:
             remote.settle(folder, project.project)

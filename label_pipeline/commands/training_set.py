@@ -136,6 +136,7 @@ def _run(folder: DataFolder, project: Project, first: date, last: date, *, only_
     import dagster as dg
 
     from label_pipeline.orchestration.build import build_definitions
+    from label_pipeline.orchestration.progress import RUN_CONFIG
     from label_pipeline.orchestration.table_assets import asset_key
     from label_pipeline.orchestration.triggers import job_name, range_tags
 
@@ -152,7 +153,7 @@ def _run(folder: DataFolder, project: Project, first: date, last: date, *, only_
             tags=range_tags(first, last),
             asset_selection=wanted,
             raise_on_error=False,
-            run_config={"loggers": {"console": {}}},
+            run_config=RUN_CONFIG,
         )
     for event in result.all_events:
         if event.is_step_failure:

@@ -13,6 +13,7 @@ import dagster as dg
 from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.orchestration.build import build_definitions
+from label_pipeline.orchestration.progress import RUN_CONFIG
 from label_pipeline.orchestration.running import host_tag, require_idle
 from label_pipeline.orchestration.triggers import job_name, range_tags
 
@@ -39,7 +40,7 @@ def run_again(
             tags=range_tags(first, last) | host_tag(),
             asset_selection=chosen,
             raise_on_error=False,
-            run_config={"loggers": {"console": {}}},
+            run_config=RUN_CONFIG,
         )
     stopped = ""
     for event in result.all_events:

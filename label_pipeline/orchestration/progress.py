@@ -17,6 +17,8 @@ import dagster as dg
 from label_pipeline.orchestration.table_assets import op_name
 
 FORMAT = "LABEL_PIPELINE_LOG"
+RUN_CONFIG: dict[str, Any] = {"loggers": {"console": {}}}
+"""Of a run that speaks so: naming the logger puts our own in the place of Dagster's, which tells every event."""
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 

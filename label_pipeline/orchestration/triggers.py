@@ -17,6 +17,7 @@ from label_pipeline.kept import last_table
 from label_pipeline.landing import landed_days, project_files, project_gone
 from label_pipeline.orchestration.assets_pull import ASKED
 from label_pipeline.orchestration.desk import Desk
+from label_pipeline.orchestration.progress import RUN_CONFIG
 from label_pipeline.orchestration.running import executor_alone
 from label_pipeline.orchestration.standing_checks import check_keys
 from label_pipeline.orchestration.table_assets import partitions
@@ -82,7 +83,7 @@ def nightly_schedule(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.Schedu
         first = min(first_missing(desk), last)
         if project.end and tick > project.end + timedelta(days=1) and first_missing(desk) > project.end:
             return dg.SkipReason(f"project {project.project} ended on {project.end}, and all its days were run")
-        return dg.RunRequest(run_key=f"{project.project}-{tick}", tags=range_tags(first, last) | asked)
+        return dg.RunRequest(f"{project.project}-{tick}", RUN_CONFIG, tags=range_tags(first, last) | asked)
 
     return nightly
 
@@ -112,7 +113,7 @@ def landing_sensor(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.SensorDe
         )
         digest = hashlib.sha256(listing.encode()).hexdigest()[:16]
         first = rebuilt_from(desk.lake, project, min(changed[0], first_missing(desk)))
-        return dg.RunRequest(run_key=f"{project.project}-{last}-{digest}", tags=range_tags(first, last))
+        return dg.RunRequest(f"{project.project}-{last}-{digest}", RUN_CONFIG, tags=range_tags(first, last))
 
     return landing
 

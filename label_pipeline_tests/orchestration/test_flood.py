@@ -5,8 +5,9 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
+from label_pipeline.contracts.tables import LANDINGS
 from label_pipeline.folders import DataFolder
-from label_pipeline.ingest.flood import FEWEST, flooded_days
+from label_pipeline.ingest.flood import FEWEST, Counts, flooded_days
 from label_pipeline.lake import Lake
 from label_pipeline.project import parse_project
 from label_pipeline_tests.orchestration.runs import D1, D2, D3, INTAKE, PETS, partition, pets, put, run, state, write
@@ -67,8 +68,13 @@ def test_what_lets_a_flood_pass(folder: DataFolder) -> None:
         "quarantine: {let_pass: [2026-10-06]}\n": [],
         "quarantine: {let_pass: [2026-10-05]}\n": [D2],
     }
+    known: Counts = {}
     for more, flooded in limits.items():
         assert flooded_days(lake, parse_project(PETS + more, "f"), D3) == flooded, more
+        assert flooded_days(lake, parse_project(PETS + more, "f"), D3, known) == flooded, more
+    mended = lake.read(LANDINGS, D2).to_pandas()
+    lake.write(LANDINGS, D2, mended.assign(quarantined=0))
+    assert flooded_days(lake, parse_project(PETS, "f"), D3, known) == [], "a day that was run again is read again"
     write(folder.project_file("pets"), PETS + "quarantine: {let_pass: [2026-10-06]}\n")
     assert run(folder, D2, D3, only=INTAKE).success
 

@@ -18,6 +18,7 @@ from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.landing import landed_files
 from label_pipeline.orchestration.build import build_definitions
+from label_pipeline.orchestration.progress import RUN_CONFIG
 from label_pipeline_tests.orchestration.runs import D1, D2, D3, pets, put, run, write
 
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -76,6 +77,7 @@ def look(folder: DataFolder) -> dg.RunRequest | dg.SkipReason:
 
 def days(said: dg.RunRequest | dg.SkipReason) -> tuple[str, str]:
     assert isinstance(said, dg.RunRequest), said
+    assert said.run_config == RUN_CONFIG, "a log collector gets Dagster's events instead of the night's lines"
     return said.tags[START], said.tags[END]
 
 
