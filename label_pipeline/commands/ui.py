@@ -12,10 +12,12 @@ from pathlib import Path
 
 from label_pipeline.commands.home import dagster_home, opened
 from label_pipeline.folders import DataFolder
+from label_pipeline.memory import be_frugal
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Start both and wait. The UI is for this machine only unless --host says otherwise."""
+    be_frugal()  # so are the runs it starts
     folder = DataFolder.choose(arguments.data)
     folder.dagster.mkdir(parents=True, exist_ok=True)
     home = dagster_home(folder)

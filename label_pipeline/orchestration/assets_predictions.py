@@ -143,10 +143,12 @@ def aligned(desk: Desk, day: date, items: Any) -> Any:
     if not len(table):
         return None
     ids, each = table["item_id"], matrix_of(table["probabilities"], len(desk.project.labels.classes))
+    del table  # it is as large as the matrix
     if not ids.equals(items["item_id"]):  # not just one model of just these items
         matrix = pd.DataFrame(each, index=ids.to_pandas()).groupby(level=0).mean()
         each = np.ascontiguousarray(matrix.reindex(items["item_id"].to_pandas()).fillna(matrix.mean()))
-    return each / each.sum(axis=1, keepdims=True)
+    each /= each.sum(axis=1, keepdims=True)
+    return each
 
 
 def neighbourhood(desk: Desk, items: Any) -> Any:

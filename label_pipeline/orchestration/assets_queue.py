@@ -35,6 +35,7 @@ from label_pipeline.report.plots import bar
 from label_pipeline.state import json_values
 
 HOUR = 3600.0
+ANSWERED = ("item_id", "annotator_id")
 _NOTHING = pd.DataFrame(columns=["item_id", "route", "gain", "asked_on", "day"], dtype=object)
 
 
@@ -104,7 +105,8 @@ def _queue(desk: Desk, day: date) -> Made:
     from label_pipeline.relabel.route import confused_pairs
 
     project, items = desk.project, desk.items(day)
-    consensus, classes = desk.frame(CONSENSUS_LABELS, day), list(project.labels.classes)
+    consensus = desk.frame(CONSENSUS_LABELS, day, without=["voted_label", "voted_confidence", "settled_on"])
+    classes = list(project.labels.classes)
     costs = [project.queue.importance.classes.get(name, 1.0) for name in classes]
     if not project.labels.has_one_class:
         consensus, classes = assets_typed.believed(desk, day)
@@ -114,9 +116,9 @@ def _queue(desk: Desk, day: date) -> Made:
     budget, prices = spending(desk, day)
     frame = relabel_queue(
         consensus,
-        desk.frame(LABEL_ISSUES, day),
+        desk.frame(LABEL_ISSUES, day, without=["outlier_score", "given_label"]),
         aligned(desk, day, items),
-        plain(desk.annotations(day), ["item_id", "annotator_id"]),
+        plain(desk.annotations(day), ANSWERED, categories=ANSWERED),
         QueuePolicy(
             min_annotations=project.consensus.annotations.min,
             max_annotations=project.consensus.annotations.max,

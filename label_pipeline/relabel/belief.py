@@ -21,6 +21,8 @@ from label_pipeline.relabel.value import combine, model_trust
 FloatArray = npt.NDArray[np.float64]
 SAMPLE = 100_000
 """The most items from which class frequencies and the trust in the model are read."""
+AT_ONCE = 1 << 17
+"""Items whose belief is made at once: of millions the parts of it would be as much memory again, several times."""
 HEARD = "crowdlab"
 """A consensus by this method has heard the model already."""
 
@@ -38,16 +40,23 @@ class Background:
         """Read off `rows` and the model (n, K), None without one."""
         labelled = np.flatnonzero(rows["probabilities"].notna())
         sample = labelled[:: max(1, -(-len(labelled) // SAMPLE))]
-        posterior = matrix_of(rows["probabilities"].iloc[sample], n_classes)
+        posterior = _rows_of(rows["probabilities"], sample, n_classes)
         frequency = (posterior.sum(axis=0) + 1.0 / n_classes) / (len(sample) + 1.0)
         trust = model_trust(posterior, model[sample]) if model is not None else 0.0
         return cls(frequency, typical_accuracy(rows), trust)
 
     def belief(self, rows: pd.DataFrame, model: FloatArray) -> FloatArray:
         """What is believed of each of `rows`: (n, K)."""
-        known = rows["probabilities"].notna().to_numpy()
-        posterior = np.tile(self.classes, (len(rows), 1))
-        posterior[known] = matrix_of(rows["probabilities"][known], len(self.classes))
+        belief = np.empty((len(rows), len(self.classes)))
+        for start in range(0, len(rows), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            belief[part] = self._belief(rows.iloc[part], model[part])
+        return belief
+
+    def _belief(self, rows: pd.DataFrame, model: FloatArray) -> FloatArray:
+        posterior = matrix_of(rows["probabilities"], len(self.classes))
+        known = np.isfinite(posterior).all(axis=1)
+        posterior[~known] = self.classes
         heard = known & rows["method"].map(lambda name: HEARD in str(name)).to_numpy(bool)
         belief = combine(posterior, model, self.trust)
         belief[heard] = posterior[heard]
@@ -76,11 +85,12 @@ def aligned(
         order = np.argsort(consensus["item_id"].to_numpy(), kind="stable")
         consensus, weight = consensus.iloc[order], weight[order]
         model = None if model is None else model[order]
-    about = issues.set_index("item_id")[["suggested_label", "label_quality", "is_issue", "kind", "duplicate_set"]]
-    known = about.index.get_indexer(pd.Index(consensus["item_id"]))
     rows = consensus.reset_index(drop=True)
-    for name, column in about.items():
-        rows[name] = pd.Series(column.to_numpy(dtype=object)).reindex(known).to_numpy()
+    same = np.array_equal(issues["item_id"].to_numpy(), rows["item_id"].to_numpy())
+    known = None if same else pd.Index(issues["item_id"]).get_indexer(pd.Index(rows["item_id"]))
+    for name in ("suggested_label", "label_quality", "is_issue", "kind", "duplicate_set"):
+        column = issues[name].reset_index(drop=True)
+        rows[name] = column if known is None else column.astype(object).reindex(known).to_numpy()
     return rows.assign(is_issue=rows["is_issue"].eq(True)), model, weight
 
 
@@ -92,3 +102,12 @@ def costs_of(class_costs: npt.NDArray[Any] | None, n_classes: int) -> FloatArray
     if costs.shape != (n_classes,) or not (np.isfinite(costs) & (costs >= 0)).all():
         raise UserError("class costs must be one number of 0 or more a class", where="relabel queue")
     return costs
+
+
+def _rows_of(lists: pd.Series[Any], chosen: npt.NDArray[np.int64], width: int) -> FloatArray:
+    """The chosen ones of many lists, in order: taken from all at once Arrow would copy them all."""
+    found = [np.empty((0, width))]
+    for start in range(0, len(lists), AT_ONCE):
+        here = chosen[(chosen >= start) & (chosen < start + AT_ONCE)] - start
+        found.append(matrix_of(lists.iloc[start : start + AT_ONCE], width)[here])
+    return np.concatenate(found)

@@ -276,7 +276,7 @@ def _facts(
 
 def _labelled(items: pd.Series[str], labelled_by: pd.DataFrame) -> list[list[str]]:
     """Who labelled each item already, sorted."""
-    ours = labelled_by[labelled_by["item_id"].isin(items)]
+    ours = labelled_by[labelled_by["item_id"].isin(items)].astype(object)  # millions may be held as categories
     people = ours.groupby("item_id")["annotator_id"].agg(lambda each: sorted(set(each)))
     by_item = people.to_dict()
     return [by_item.get(item, []) for item in items]
