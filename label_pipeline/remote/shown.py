@@ -1,4 +1,4 @@
-"""Plain copies in the bucket: marts, roles' marts, reports and what is published, where people and programs look.
+"""Plain copies in the bucket: marts, roles' marts, reports, certificates and what is published, where people look.
 
 They follow the manifest, each whole, moments after a commit; LATEST last. What was copied is noted, so that a commit
 whose writer was killed before it came to this is caught up with by the next one. Versions have no copy: their own
@@ -13,7 +13,9 @@ from label_pipeline.publish.manifest import LATEST
 from label_pipeline.remote.state import VERSION, Manifest, manifest_key
 from label_pipeline.remote.store import Absent, Conflict, Store, at_once
 
-PLACES = ("marts/", "published/", "reports/", "roles/")
+PLACES = ("erasures/", "marts/", "published/", "reports/", "roles/")
+NOT = (".alerts.json", "/tombstones.json", "/under_way.json")
+"""How what only the pipeline reads ends."""
 LOOKS = 10
 
 
@@ -29,7 +31,7 @@ def show(store: Store, project: str) -> None:
         wanted = {
             path: entry.sha256
             for path, entry in manifest.files.items()
-            if path.startswith(PLACES) and not VERSION.fullmatch(path) and not path.endswith(".alerts.json")
+            if path.startswith(PLACES) and not VERSION.fullmatch(path) and not path.endswith(NOT)
         }
         new = [path for path, checksum in wanted.items() if noted.get(path) != checksum or path in copied]
         gone = [path for path in noted if path not in wanted]

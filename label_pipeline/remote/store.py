@@ -279,7 +279,7 @@ class Store:
             "the object store does not answer",
             where=where,
             rule=words,
-            do="Is AWS_ENDPOINT_URL right? Then run the same again: the bucket is as it was before.",
+            do="Is AWS_ENDPOINT_URL right? Then run the same again: no half of it is in the bucket.",
         )
 
 

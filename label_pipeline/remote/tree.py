@@ -187,7 +187,7 @@ class Tree:
             MachineError: the store does not answer; the state is the old one or the new one, never between.
         """
         known = self._known[project]
-        known.stale = True
+        known.stale, whole = True, True
         base = known.manifest
         ours, marks = self._seen(project, known)
         written, taken = self.inputs.changed(_places(project))
@@ -198,13 +198,16 @@ class Tree:
             self._put(base.next(ours, token), [path for path, e in ours.items() if e != base.files.get(path)])
             manifest, etag = self._replace(project, known, ours, token)
             known.manifest, known.marks = Manifest(project, ours), marks
-            self._bring(project, manifest, etag)  # what others committed meanwhile is here from now on
+            try:
+                self._bring(project, manifest, etag)  # what others committed meanwhile is here from now on
+            except Absent:
+                whole = False  # and what they have replaced again is brought by the next look
         if token or ours != base.files:
             self._show_index()
             shown.show(self.store, project)
         self._drop(base, known.manifest)
         self.inputs.delete(taken)
-        known.stale = False
+        known.stale = not whole
 
     def _drop(self, base: Manifest, now: Manifest) -> None:
         """Delete objects that the state no longer names; of a version its manifest first: it is gone at once."""

@@ -437,7 +437,7 @@ def test_what_lands_at_the_same_time_is_never_written_over(folder: DataFolder, u
 
 
 def test_a_step_that_is_settled_is_seen_and_one_that_failed_is_not_tried_again(
-    folder: DataFolder, url: str, monkeypatch: pytest.MonkeyPatch
+    folder: DataFolder, url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Loss: an erasure whose journal no other machine can go on with; a night that was told as lost, and is there."""
     with alone(folder, P, "a test"):
@@ -446,6 +446,7 @@ def test_a_step_that_is_settled_is_seen_and_one_that_failed_is_not_tried_again(
         with elsewhere(url) as other:
             other.refresh(P)
             assert (other.folder.erasures(P) / "certificate.json").read_text() == "{}"
+        assert store.get(f"erasures/{P}/certificate.json") is not None
         night(folder, A)
         with monkeypatch.context() as patch:
             patch.setattr(Store, "put", _down)
