@@ -6,7 +6,7 @@ export LABEL_PIPELINE_DATA ?= $(CURDIR)/data
 # Where Python may not keep its bytecode, every night would compile all imports again: half a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: nightly test slow check audit ui label-studio torch lock clean
+.PHONY: nightly test slow check audit ui label-studio spark torch lock clean
 
 nightly: .venv/ready  ## last night for the sample project
 	$(BIN)/label-pipeline nightly --project sample
@@ -26,7 +26,7 @@ label-studio: .label-studio/ready  ## a Label Studio to try pulling from, on 127
 	COLLECT_ANALYTICS=False LATEST_VERSION_CHECK=False SENTRY_DSN= FRONTEND_SENTRY_DSN= .label-studio/bin/label-studio \
 		start --no-browser --internal-host 127.0.0.1 --port 8080 --data-dir $(LABEL_PIPELINE_DATA)/label-studio
 
-slow: .venv/ready .label-studio/ready .consumers/ready  ## the slow tests: real servers, browser, campaigns
+slow: .venv/ready .label-studio/ready .consumers/ready .spark/ready  ## the slow tests: real servers, browser, campaigns
 	$(BIN)/pytest -m slow -n auto --dist loadfile --no-loadscope-reorder
 
 check: test slow  ## everything
@@ -56,12 +56,22 @@ check: test slow  ## everything
 	.consumers/bin/python -m pip install -q --no-index --no-deps torch 2>/dev/null || true
 	touch $@
 
+# Spark lies beside the environment, on the path of those who ask for it: all else must do without.
+.spark/ready: .venv/ready spark.lock
+	rm -rf .spark && $(BIN)/uv pip install -q --python $(BIN)/python --target .spark --no-deps -r spark.lock
+	touch $@
+
+spark: .spark/ready  ## the Spark engine beside the local one, on all real sets and three million annotations
+	LABEL_PIPELINE_WHOLE=1 $(BIN)/pytest -m slow label_pipeline_tests/shards/test_spark.py
+
 torch: .consumers/ready  ## PyTorch for its example and test
 	.consumers/bin/python -m pip install -q torch
 
 lock:  ## write all locks anew
 	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
 		--group pyproject.toml:consumers -o consumers.lock
+	echo 'pyspark>=4' | $(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal \
+		--python-version 3.11 - -o spark.lock
 	echo label-studio==1.23.2 | $(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal \
 		--python-version 3.11 - -o label-studio.lock
 	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
@@ -69,4 +79,4 @@ lock:  ## write all locks anew
 		-o requirements.lock
 
 clean:
-	rm -rf .venv .label-studio .consumers data/lake data/marts data/published data/reports data/roles data/dagster
+	rm -rf .venv .label-studio .consumers .spark data/lake data/marts data/published data/reports data/roles data/dagster

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+ENGINES = ("local", "shards", "spark")
+
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
@@ -85,6 +87,9 @@ def _nightly(commands: Any, data: argparse.ArgumentParser) -> None:
     nightly.add_argument("--day", metavar="D", help="one day, like 2026-10-05")
     nightly.add_argument("--from", dest="first", metavar="D", help="first day of a range")
     nightly.add_argument("--to", dest="last", metavar="D", help="last day of a range")
+    nightly.add_argument(
+        "--engine", choices=ENGINES, help="what makes the consensus (default: as the project file says)"
+    )
 
 
 def _batch(commands: Any, data: argparse.ArgumentParser) -> None:

@@ -102,6 +102,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+@contextmanager
+def temporary_folder(place: Path, name: str) -> Iterator[Path]:
+    """Yield a new folder in `place` that is gone afterwards; a kill leaves only what `sweep` removes."""
+    make_folder(place)
+    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{name}-", dir=place))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file atomically."""
     with replacing(path) as beside:

@@ -50,13 +50,17 @@ class Lake:
     def write(self, table: Table, day: date, rows: Any, part: str = "part") -> pa.Table:
         """Write a partition whole; returns the rows as stored."""
         stored = table.conform(rows)
+        self.write_pieces(table, day, [stored], part)
+        return stored
+
+    def write_pieces(self, table: Table, day: date, pieces: Iterable[pa.Table], part: str = "part") -> None:
+        """Write a partition of `pieces` in their order, one after the other in memory: the bytes of all at once."""
         self.before_write()
         if not self._told(table):
             write_text(self._root(table) / COLUMNS, json.dumps({"columns": columns_of(table), "format": FORMAT}) + "\n")
         self.require_ours(table)
         with replacing(self.path(table, day, part)) as beside:
-            _write(beside, table, stored)
-        return stored
+            _write(beside, table, pieces)
 
     def read(self, table: Table, day: date, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of a day; of a large table, `columns` alone take a share of the time and memory.
@@ -67,6 +71,16 @@ class Lake:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        files = self.files_of(table, day)
+        wanted = None if columns is None else list(columns)
+        return pa.concat_tables(pq.read_table(f, columns=wanted, schema=table.schema, partitioning=None) for f in files)
+
+    def files_of(self, table: Table, day: date) -> list[Path]:
+        """The files of a day.
+
+        Raises:
+            UserError: the day was never computed.
+        """
         self.require_ours(table)
         files = _whole(self.path(table, day).parent)
         if not files:
@@ -75,8 +89,7 @@ class Lake:
                 where=f"project {self.project}",
                 do=f"Run: label-pipeline nightly --project {self.project} --from {day} --to {day}",
             )
-        wanted = None if columns is None else list(columns)
-        return pa.concat_tables(pq.read_table(f, columns=wanted, schema=table.schema, partitioning=None) for f in files)
+        return files
 
     def parts(self, table: Table, day: date) -> Iterator[tuple[str, pa.Table]]:
         """The rows of a day part by part, each with the part's name; none where the day was never computed."""
@@ -185,12 +198,29 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _write(path: Path, table: Table, rows: pa.Table) -> None:
+def _write(path: Path, table: Table, pieces: Iterable[pa.Table]) -> None:
     import pyarrow.parquet as pq
 
     # Where most columns are ids, looking for few values in them costs more than writing them.
     few = list(table.coded) or True
     with pq.ParquetWriter(path, table.schema, compression="zstd", use_dictionary=few) as writer:
         # One piece each: how rows lie in memory would else show in the bytes.
-        for start in range(0, max(len(rows), 1), ROW_GROUP):
-            writer.write_table(rows.slice(start, ROW_GROUP).cast(table.schema).combine_chunks())
+        for group in _row_groups(table, pieces):
+            writer.write_table(group.cast(table.schema).combine_chunks())
+
+
+def _row_groups(table: Table, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of `pieces`, `ROW_GROUP` at a time; an empty table where there are none."""
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = []
+    n = 0
+    for piece in pieces:
+        waiting.append(piece)
+        n += len(piece)
+        if n > ROW_GROUP:
+            rows = pa.concat_tables(waiting)
+            full = (n - 1) // ROW_GROUP * ROW_GROUP
+            yield from (rows.slice(start, ROW_GROUP) for start in range(0, full, ROW_GROUP))
+            waiting, n = [rows.slice(full)], n - full
+    yield pa.concat_tables(waiting) if waiting else table.empty()

@@ -26,6 +26,7 @@ from label_pipeline.project_alerts import Alerts
 from label_pipeline.project_base import Names, Part, wrong
 from label_pipeline.project_batches import Batches
 from label_pipeline.project_cron import checked_cron
+from label_pipeline.project_engine import Engine, unfit
 from label_pipeline.project_labels import Labels
 from label_pipeline.project_mistakes import message
 from label_pipeline.project_policy import (
@@ -136,6 +137,7 @@ class Project(Part):
     guidelines: Guidelines = Guidelines()
     predictions: Predictions = Predictions()
     consensus: Consensus = Consensus()
+    engine: Engine = Engine()
     gold: Gold = Gold()
     queue: Queue = Queue()
     batches: Batches = Batches()
@@ -178,6 +180,8 @@ class Project(Part):
         self._check_uses()
         self._check_gold()
         self._check_queue()
+        if words := unfit(self):
+            raise wrong(words, "engine")
         if self.publish.group and self.publish.group not in self.items.fields:
             raise wrong(
                 f"'{self.publish.group}' is used but not among items.fields. "

@@ -40,9 +40,13 @@ def current_events(lake: Lake, day: date, people: pd.DataFrame, *, versions: boo
     Sorted by item, annotator and event; texts are held as codes. `people` is the roster. Without
     `versions`, what only tells one version of an answer from another is left out (`VERSION`).
     """
+    return current_of(_landed(lake, day), people, versions=versions)
+
+
+def current_of(rows: pa.Table, people: pd.DataFrame, *, versions: bool = True) -> pa.Table:
+    """`current_events` among `rows`, as `held` gives them: all versions of an answer, or none of them."""
     import pyarrow as pa
 
-    rows = _landed(lake, day)
     gone = _superseded(rows)
     if len(gone):
         kept = np.ones(len(rows), dtype=np.bool_)
@@ -58,16 +62,24 @@ def _landed(lake: Lake, day: date) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    coded, parts = list(ANNOTATION_EVENTS.coded), []
+    parts = []
     for path in lake.files(ANNOTATION_EVENTS, day):
-        with pq.ParquetFile(path, read_dictionary=coded, memory_map=True) as file:
+        with pq.ParquetFile(path, read_dictionary=list(ANNOTATION_EVENTS.coded), memory_map=True) as file:
             part = file.read()
         landed = date.fromisoformat(path.parent.name.removeprefix("day="))
         parts.append(part.append_column("landed_day", pa.repeat(pa.scalar(landed, pa.date32()), len(part))))
+    return held(parts)
+
+
+def held(parts: list[pa.Table]) -> pa.Table:
+    """Events with the column landed_day and texts as codes, in one table; an empty one where there are no parts."""
+    import pyarrow as pa
+
     if not parts:
+        coded = ANNOTATION_EVENTS.coded
         empty = ANNOTATION_EVENTS.empty().append_column("landed_day", pa.array([], pa.date32()))
-        held = [f.with_type(pa.dictionary(pa.int32(), f.type)) if f.name in coded else f for f in empty.schema]
-        parts = [empty.cast(pa.schema(held))]
+        codes = [f.with_type(pa.dictionary(pa.int32(), f.type)) if f.name in coded else f for f in empty.schema]
+        parts = [empty.cast(pa.schema(codes))]
     return pa.concat_tables(parts).replace_schema_metadata(None).unify_dictionaries()
 
 

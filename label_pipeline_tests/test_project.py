@@ -96,6 +96,26 @@ MISTAKES = {
         6,
         "sources.crowd.timezone: 'America/New_Yorck' is not a timezone. Did you mean 'America/New_York'?",
     ),
+    "an engine without the method": (
+        more("engine: shards"),
+        7,
+        "engine: engine shards has no consensus.method 'auto'; it has majority, one_coin, dawid_skene, crowdlab",
+    ),
+    "an engine without the type of labels": (
+        BASE.replace("labels:", "labels:\n  type: ordinal") + "engine: spark\nconsensus: {method: dawid_skene}\n",
+        8,
+        "engine: engine spark is for labels of type 'single_choice', and these are 'ordinal'",
+    ),
+    "an engine that weighs no votes": (
+        more("engine: shards\nconsensus: {method: majority}\npeople: {gold_checks: {at_least: 0.7}}"),
+        7,
+        "engine: engine shards cannot take weight from votes, as people.gold_checks asks",
+    ),
+    "no engine of that name": (
+        more("engine: {name: sparks}"),
+        7,
+        "engine.name: 'sparks' is no known value. Did you mean 'spark'?",
+    ),
     "cron of four fields": (
         more("schedule: {cron: 30 2 * *}"),
         7,

@@ -8,7 +8,7 @@ that both labelled, and never needs a matrix of annotators by annotators.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def cohen_kappa(votes: Votes, first: Any, second: Any, *, weights: Weights = "no
             raise UserError(f"there is no annotator '{name}'", do=nearest(str(name), map(str, votes.annotators)))
         codes.append(at)
     pair = votes.keep(np.isin(votes.annotator, codes))
-    found = _coefficients(_pairs_of(pair), votes.n_classes, weights, minimum=1)
+    found = _coefficients(_read(*pair_cells(pair), votes), votes.n_classes, weights, minimum=1)
     if len(found.n) == 0 or codes[0] == codes[1]:
         return Estimate(None, None, None, 0)
     return normal(float(found.kappa[0]), float(found.error[0]), int(found.n[0]))
@@ -89,14 +89,21 @@ def pairwise_cohen(votes: Votes, *, weights: Weights = "none", minimum: int = 20
     over its maximum. The interval is value ± z · the large-sample standard error of Fleiss, Cohen & Everitt
     1969; NaN where kappa is undefined. Time grows with the number of pairs of labels on one item.
     """
+    return cohen_table(*pair_cells(votes), votes, weights=weights, minimum=minimum)
+
+
+def cohen_table(
+    key: IntArray, count: IntArray, of: Crowd, *, weights: Weights = "none", minimum: int = 20
+) -> pd.DataFrame:
+    """`pairwise_cohen` from the cells of `pair_cells`, summed over shards of items where there are several."""
     import pandas as pd
 
-    found = _coefficients(_pairs_of(votes), votes.n_classes, weights, minimum)
+    found = _coefficients(_read(key, count, of), len(of.classes), weights, minimum)
     low, high = normal_bounds(found.kappa, found.error)
     return pd.DataFrame(
         {
-            "first": votes.annotators[found.first],
-            "second": votes.annotators[found.second],
+            "first": of.annotators[found.first],
+            "second": of.annotators[found.second],
             "n": found.n,
             "agreement": found.agreement,
             "kappa": found.kappa,
@@ -150,7 +157,25 @@ class _Coefficients:
     error: FloatArray
 
 
-def _pairs_of(votes: Votes) -> _Pairs:
+class Crowd(Protocol):
+    """Who labels, and with which classes: `Votes`, or the shards they lie in."""
+
+    @property
+    def annotators(self) -> AnyArray:
+        """The sorted ids."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names."""
+        ...
+
+
+def pair_cells(votes: Votes) -> tuple[IntArray, IntArray]:
+    """How often each two annotators gave each two classes to one item: sorted keys and counts, both (n_cells,).
+
+    A key is ((first · n_annotators + second) · n_classes + label of the first) · n_classes + label of the second.
+    """
     annotators, classes = max(votes.n_annotators, 1), max(votes.n_classes, 1)
     if annotators**2 * classes**2 >= 1 << 63:
         raise UserError(
@@ -161,8 +186,13 @@ def _pairs_of(votes: Votes) -> _Pairs:
     capacity = 1 << (2 * min(pairs, annotators**2 * classes**2) + 16).bit_length()
     key, count = _pair_cells(votes.offsets, votes.annotator, votes.label, annotators, classes, capacity)
     order = np.argsort(key)
-    pair, labels = np.divmod(key[order], classes**2)
-    return _Pairs(pair // annotators, pair % annotators, labels // classes, labels % classes, count[order])
+    return key[order], count[order]
+
+
+def _read(key: IntArray, count: IntArray, of: Crowd) -> _Pairs:
+    annotators, classes = max(len(of.annotators), 1), max(len(of.classes), 1)
+    pair, labels = np.divmod(key, classes**2)
+    return _Pairs(pair // annotators, pair % annotators, labels // classes, labels % classes, count)
 
 
 def _coefficients(cells: _Pairs, n_classes: int, weights: Weights, minimum: int) -> _Coefficients:

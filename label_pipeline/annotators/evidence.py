@@ -8,6 +8,7 @@ helped to make: with three labels an item, a third of such a consensus would be 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,31 +47,71 @@ def weigh(votes: Votes, probabilities: FloatArray, quality: FloatArray, gold: In
     annotator's own label. `gold` (n_items,) holds class codes, -1 where unknown. With so many classes that the
     counts would exceed `CONFUSION_CELLS`, they stay empty (no annotators), chance too.
     """
+    labels = informed_labels(votes, gold)
+    prior = probabilities.mean(axis=0) if votes.n_items else np.ones(votes.n_classes)
+    return evidence_of(labels, *tally(votes, probabilities, prior, quality, gold, labels))
+
+
+class Tally(NamedTuple):
+    """What `tally` counts for each annotator; over shards of items it adds up.
+
+    `consensus` and `others` are (n_annotators, given class, true class); with p the evidence on an annotation and v the
+    annotator's label shares, `square` is Σ_a v·p_a² and `product` Σ_a (v·p_a)², both (n_annotators,).
+    """
+
+    consensus: FloatArray
+    others: FloatArray
+    square: FloatArray
+    product: FloatArray
+
+
+def informed_labels(votes: Votes, gold: IntArray) -> IntArray:
+    """How often each annotator gave each class where there is evidence, (n_annotators, n_classes).
+
+    No annotators where the confusion counts would exceed `CONFUSION_CELLS`.
+    """
     n_classes = votes.n_classes
-    require_dense(votes.n_items, n_classes)
-    quality = np.clip(quality, _EDGE, 1 - _EDGE)
-    weight = np.log(quality * max(n_classes - 1, 1) / (1 - quality))
-    scores = _scores(votes.offsets, votes.annotator, votes.label, weight, n_classes)
-    if votes.n_items:
-        scores += np.log(np.maximum(probabilities.mean(axis=0), 1e-6))
     informed = (votes.per_item > 1) | (gold >= 0)
     counted = votes.n_annotators if votes.n_annotators * n_classes**2 <= CONFUSION_CELLS else 0
     known = informed[votes.item] & (votes.annotator < counted)
     cell = votes.annotator[known].astype(np.int64) * n_classes + votes.label[known]
-    labels = np.bincount(cell, minlength=counted * n_classes).reshape(counted, n_classes)
-    n = labels.sum(axis=1)
-    own = labels / np.maximum(n, 1)[:, None]
-    right, consensus, others, square, product = _tally(
+    return np.asarray(np.bincount(cell, minlength=counted * n_classes).reshape(counted, n_classes))
+
+
+def tally(
+    votes: Votes, probabilities: FloatArray, prior: FloatArray, quality: FloatArray, gold: IntArray, labels: IntArray
+) -> tuple[FloatArray, Tally]:
+    """`Evidence.right` (n,) of the annotations, and what they add to the counts of their annotators.
+
+    `prior` (n_classes,) is the mean of all items' `probabilities`, `labels` are all annotators' `informed_labels`;
+    other arguments as in `weigh`.
+    """
+    require_dense(votes.n_items, votes.n_classes)
+    quality = np.clip(quality, _EDGE, 1 - _EDGE)
+    weight = np.log(quality * max(votes.n_classes - 1, 1) / (1 - quality))
+    scores = _scores(votes.offsets, votes.annotator, votes.label, weight, votes.n_classes)
+    scores += np.log(np.maximum(prior, 1e-6))
+    right, *counts = _tally(
         votes.offsets, votes.annotator, votes.label, scores, weight,
-        np.ascontiguousarray(probabilities, dtype=np.float64), gold, own,
+        np.ascontiguousarray(probabilities, dtype=np.float64), gold, _shares(labels),
     )  # fmt: skip
-    consensus, others = consensus.transpose(0, 2, 1), others.transpose(0, 2, 1)
+    return right, Tally(*counts)
+
+
+def evidence_of(labels: IntArray, right: FloatArray, counts: Tally) -> Evidence:
+    """The evidence, from all annotators' `informed_labels` and the counts of all annotations."""
+    n, own, square, product = labels.sum(axis=1), _shares(labels), counts.square, counts.product
+    consensus, others = counts.consensus.transpose(0, 2, 1), counts.others.transpose(0, 2, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         truth = others.sum(axis=2) / n[:, None]
         chance = (own * truth).sum(axis=1)
         spread = square / n - (own * truth**2).sum(axis=1) - (product / n - chance**2)
         error = np.sqrt(np.maximum(spread, 0.0) / n)
     return Evidence(right, consensus, others, chance, error)
+
+
+def _shares(labels: IntArray) -> FloatArray:
+    return np.asarray(labels / np.maximum(labels.sum(axis=1), 1)[:, None], dtype=np.float64)
 
 
 @compiled

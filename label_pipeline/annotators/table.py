@@ -7,7 +7,7 @@ raised on fewer than `Limits.minimum` observations, and a flag is a reason to lo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,12 @@ from label_pipeline.estimates import normal_bounds, wilson_bounds
 from label_pipeline.votes import AnyArray, FloatArray, IntArray, Votes
 
 FLAGS = ("spammer", "too_fast", "repeating", "drifting", "confuses")
+TIMED = (
+    *("median_duration_s", "too_fast_share"),
+    *("longest_run", "expected_run", "run_p_value", "run_agreement"),
+    *("drift", "drift_p_value"),
+)
+"""The columns that need durations or the order of an annotator's work."""
 _RUN = 8
 
 
@@ -96,17 +102,44 @@ def annotator_report(
     order = sequence(votes, times)
     table = pd.concat(
         [
-            _accuracy(votes, quality, gold, evidence.right),
-            _classes(votes, evidence, limits),
+            _accuracy(votes.annotators, quality, count_answers(votes, gold, evidence.right)),
+            _classes(votes.classes, votes.n_annotators, evidence, limits),
             pace(votes, durations, limits.too_fast_seconds, limits.minimum),
             runs(votes, evidence.right, order),
             drift(votes, evidence.right, order, minimum=limits.minimum),
         ],
         axis=1,
     )
-    spammers = _spammers(votes, table, evidence, limits)
+    return _judged(table, evidence, limits)
+
+
+def report_without_times(
+    annotators: AnyArray,
+    classes: tuple[str, ...],
+    quality: FloatArray,
+    answers: Answers,
+    evidence: Evidence,
+    limits: Limits | None = None,
+) -> AnnotatorReport:
+    """The report from sums over annotations alone (`Answers`, `Evidence` but for `right`), as if no time were known."""
+    limits = limits or Limits()
+    n = len(annotators)
+    table = pd.concat(
+        [
+            _accuracy(annotators, quality, answers),
+            _classes(classes, n, evidence, limits),
+            pd.DataFrame({"timed_n": np.zeros(n, dtype=np.int64)}),
+            pd.DataFrame(np.nan, index=range(n), columns=list(TIMED)),
+        ],
+        axis=1,
+    )
+    return _judged(table, evidence, limits)
+
+
+def _judged(table: pd.DataFrame, evidence: Evidence, limits: Limits) -> AnnotatorReport:
+    spammers = _spammers(table, evidence, limits)
     table["flags"] = _flags(table, spammers, limits)
-    fits = len(evidence.consensus) == votes.n_annotators
+    fits = len(evidence.consensus) == len(table)
     return AnnotatorReport(table, shrunk(evidence.consensus, limits.shrinkage) if fits else None)
 
 
@@ -156,19 +189,40 @@ def discoveries(p_values: FloatArray, rate: float) -> AnyArray:
     return np.asarray(np.nan_to_num(p_values, nan=np.inf) <= limit)
 
 
-def _accuracy(votes: Votes, quality: FloatArray, gold: IntArray, right: FloatArray) -> pd.DataFrame:
-    n = votes.per_annotator
+class Answers(NamedTuple):
+    """What an annotator's answers come to, each (n_annotators,); over shards of items it adds up.
+
+    `n` annotations, of them `compared` with gold or others, with `agreeing` the sum of their chances of being right;
+    `gold_n` on gold items, of them `gold_right`.
+    """
+
+    n: IntArray
+    compared: FloatArray
+    agreeing: FloatArray
+    gold_n: FloatArray
+    gold_right: FloatArray
+
+
+def count_answers(votes: Votes, gold: IntArray, right: FloatArray) -> Answers:
+    """The sums of `votes`; `gold` (n_items,) and `right` (n,) as in `evidence`."""
+    known, truth = ~np.isnan(right), gold[votes.item]
+    return Answers(
+        votes.per_annotator,
+        _count(votes, known),
+        _count(votes, np.where(known, right, 0.0)),
+        _count(votes, truth >= 0),
+        _count(votes, truth == votes.label),
+    )
+
+
+def _accuracy(annotators: AnyArray, quality: FloatArray, answers: Answers) -> pd.DataFrame:
+    n, compared, agreeing, gold_n, gold_right = answers
     low, high = wilson_bounds(quality * n, n)
-    known = ~np.isnan(right)
-    compared = _count(votes, known)
-    agreeing = _count(votes, np.where(known, right, 0.0))
     agree_low, agree_high = wilson_bounds(agreeing, compared)
-    truth = gold[votes.item]
-    gold_n, gold_right = _count(votes, truth >= 0), _count(votes, truth == votes.label)
     gold_low, gold_high = wilson_bounds(gold_right, gold_n)
     return pd.DataFrame(
         {
-            "annotator_id": votes.annotators,
+            "annotator_id": annotators,
             "n": n,
             "quality": np.asarray(quality, dtype=np.float64),
             "quality_low": low,
@@ -185,29 +239,29 @@ def _accuracy(votes: Votes, quality: FloatArray, gold: IntArray, right: FloatArr
     )
 
 
-def _classes(votes: Votes, evidence: Evidence, limits: Limits) -> pd.DataFrame:
+def _classes(classes: tuple[str, ...], size: int, evidence: Evidence, limits: Limits) -> pd.DataFrame:
     """The class least recognised, the worst confusion of one class with one other, and the spammer score."""
-    size, names = votes.n_annotators, np.array([*votes.classes, None], dtype=object)
-    none, nothing = np.full(size, votes.n_classes), np.full(size, np.nan)
+    n_classes, names = len(classes), np.array([*classes, None], dtype=object)
+    none, nothing = np.full(size, n_classes), np.full(size, np.nan)
     worst, recall, true, given, share, score = none, nothing, none, none, nothing, nothing
-    if len(evidence.consensus) and votes.n_classes > 1:
+    if len(evidence.consensus) and n_classes > 1:
         counts, each = evidence.consensus, np.arange(size)
         matrices, met = shrunk(counts, limits.shrinkage), counts.sum(axis=2)
-        judged = met >= limits.minimum / 4
+        judged = _reached(met, limits.minimum / 4)
         recalls = np.where(judged, np.diagonal(matrices, axis1=1, axis2=2), np.inf)
-        worst = np.where(judged.any(axis=1), recalls.argmin(axis=1), votes.n_classes)
+        worst = np.where(judged.any(axis=1), recalls.argmin(axis=1), n_classes)
         recall = np.where(judged.any(axis=1), recalls.min(axis=1), np.nan)
         surely, _ = wilson_bounds(counts, np.broadcast_to(met[:, :, None], counts.shape))
         total = counts.sum(axis=0)
         usual = total / np.maximum(total.sum(axis=1, keepdims=True), 1)
-        excess = np.where((met >= limits.minimum / 2)[:, :, None] & (surely > 2 * usual), surely, -1.0)
-        excess[:, np.arange(votes.n_classes), np.arange(votes.n_classes)] = -1.0
+        excess = np.where(_reached(met, limits.minimum / 2)[:, :, None] & (surely > 2 * usual), surely, -1.0)
+        excess[:, np.arange(n_classes), np.arange(n_classes)] = -1.0
         pair = excess.reshape(size, -1).argmax(axis=1)
-        row, column = np.divmod(pair, votes.n_classes)
+        row, column = np.divmod(pair, n_classes)
         found = excess[each, row, column] > limits.confuses
-        true, given = np.where(found, row, votes.n_classes), np.where(found, column, votes.n_classes)
+        true, given = np.where(found, row, n_classes), np.where(found, column, n_classes)
         share = np.where(found, counts[each, row, column] / np.maximum(met[each, row], 1e-9), np.nan)
-        enough = evidence.others.sum(axis=(1, 2)) >= limits.minimum
+        enough = _reached(evidence.others.sum(axis=(1, 2)), limits.minimum)
         score = np.where(enough, spammer_score(evidence.others, limits.shrinkage), np.nan)
     return pd.DataFrame(
         {
@@ -221,14 +275,19 @@ def _classes(votes: Votes, evidence: Evidence, limits: Limits) -> pd.DataFrame:
     )
 
 
-def _spammers(votes: Votes, table: pd.DataFrame, evidence: Evidence, limits: Limits) -> AnyArray:
+def _reached(amount: AnyArray, least: float) -> AnyArray:
+    """Whether a sum of probabilities is `least` or more: those of twenty annotations may sum to 19.999999999999996."""
+    return np.asarray(amount >= least - 1e-9)
+
+
+def _spammers(table: pd.DataFrame, evidence: Evidence, limits: Limits) -> AnyArray:
     """Whose labels surely tell less than the given share of what the pool's labels tell.
 
     Informativeness is agreement beyond what the annotator's own label shares would reach by chance. An
     annotator who disagrees systematically is informative in another way: the spammer score must be low as well.
     """
     if len(evidence.others) == 0:
-        return np.zeros(votes.n_annotators, dtype=np.bool_)
+        return np.zeros(len(table), dtype=np.bool_)
     n = table["compared"].to_numpy(dtype=np.float64)
     right = table["agreement_with_consensus"].to_numpy()
     _, highest = normal_bounds(right - evidence.chance, evidence.chance_error)

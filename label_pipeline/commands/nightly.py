@@ -20,6 +20,7 @@ from label_pipeline.kept import kept_words, last_table
 from label_pipeline.locks import alone
 from label_pipeline.memory import be_frugal
 from label_pipeline.project import Project, load_project, project_names
+from label_pipeline.project_engine import on_engine, require_engine
 from label_pipeline.renewal import renew
 from label_pipeline.retention import rebuilt_from
 
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     worst = OK
     for name in names:
         try:
-            code = run_project(folder, load_project(folder, name), asked)
+            code = run_project(folder, on_engine(load_project(folder, name), arguments.engine), asked)
         except UserError as error:
             print(f"label-pipeline: {error}", file=sys.stderr)
             code = FAULT if isinstance(error, MachineError) else BAD_INPUT
@@ -79,6 +80,7 @@ def run_project(folder: DataFolder, project: Project, asked: Asked) -> int:
     from label_pipeline.orchestration.desk import Desk
     from label_pipeline.orchestration.triggers import first_missing
 
+    require_engine(project)
     desk = Desk(folder, project)
     newest = min(project.end or date.max, today(project.timezone))
     last = asked.last or last_night(project.timezone, project.end)
@@ -127,7 +129,7 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
     from label_pipeline.orchestration.triggers import job_name, range_tags
 
     folder.dagster.mkdir(parents=True, exist_ok=True)
-    job = build_definitions(folder).resolve_job_def(job_name(project.project))
+    job = build_definitions(folder, {project.project: project}).resolve_job_def(job_name(project.project))
     with opened(dagster_home(folder)) as instance:
         for run_id in require_idle(instance, project.project):
             print(f"{project.project}: cleared run {run_id[:8]}, whose process is gone", file=sys.stderr)

@@ -107,20 +107,25 @@ def check_number(name: str, value: float, *, least: float, above: bool = False) 
         raise UserError(f"{name} is {value!r}", rule=f"{'above' if above else 'at least'} {least}")
 
 
-def class_shares(votes: Votes) -> FloatArray:
-    """The share of each class among all annotations, (n_classes,); equal shares where there are none."""
-    if votes.n == 0:
+def class_shares(votes: Votes, frequency: IntArray | None = None) -> FloatArray:
+    """The share of each class among all annotations, (n_classes,); equal shares where there are none.
+
+    `frequency` (n_classes,), here and below: how often each class was given in all, where `votes` are only some.
+    """
+    given = votes.per_class if frequency is None else frequency
+    n = int(given.sum())
+    if n == 0:
         return np.full(votes.n_classes, 1.0 / max(votes.n_classes, 1))
-    return np.asarray(votes.per_class / votes.n, dtype=np.float64)
+    return np.asarray(given / n, dtype=np.float64)
 
 
-def vote_shares(votes: Votes) -> FloatArray:
+def vote_shares(votes: Votes, frequency: IntArray | None = None) -> FloatArray:
     """The share of each class among an item's annotations, (n_items, n_classes); `class_shares` where none."""
     require_dense(votes.n_items, votes.n_classes)
-    return _vote_shares(votes.offsets, votes.label, class_shares(votes))
+    return _vote_shares(votes.offsets, votes.label, class_shares(votes, frequency))
 
 
-def pick_labels(scores: FloatArray, votes: Votes) -> IntArray:
+def pick_labels(scores: FloatArray, votes: Votes, frequency: IntArray | None = None) -> IntArray:
     """The class of the highest score of each item, int32 (n_items,); -1 for an item without annotations.
 
     Scores within `TIE` of the highest are tied. Of tied classes the one with most votes on the item wins, then
@@ -128,15 +133,15 @@ def pick_labels(scores: FloatArray, votes: Votes) -> IntArray:
     says more), then the first declared: the same answer for every order of rows, items and annotators.
     """
     scores = np.ascontiguousarray(scores, dtype=np.float64)
-    return _pick(scores, votes.offsets, votes.label, votes.per_class, TIE)
+    return _pick(scores, votes.offsets, votes.label, votes.per_class if frequency is None else frequency, TIE)
 
 
-def settle(probabilities: FloatArray, votes: Votes, gold: IntArray) -> IntArray:
+def settle(probabilities: FloatArray, votes: Votes, gold: IntArray, frequency: IntArray | None = None) -> IntArray:
     """Write gold labels into `probabilities` as certainty and return the labels of all items."""
     known = np.flatnonzero(gold >= 0)
     probabilities[known] = 0.0
     probabilities[known, gold[known]] = 1.0
-    labels = pick_labels(probabilities, votes)
+    labels = pick_labels(probabilities, votes, frequency)
     labels[known] = gold[known]
     return labels
 
@@ -147,11 +152,21 @@ def annotator_means(values: AnyArray, votes: Votes, mask: BoolArray | None = Non
     `mask` (n,) leaves annotations out. An annotator with none left gets the mean of all annotations left,
     and the chance of a blind guess where none is left at all.
     """
+    return means_of(*annotator_sums(values, votes, mask), votes.n_classes)
+
+
+def annotator_sums(values: AnyArray, votes: Votes, mask: BoolArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """The sums and numbers behind `annotator_means`, both (n_annotators,): over shards of items they add up."""
     weights = np.ones(votes.n) if mask is None else mask.astype(np.float64)
     total = np.bincount(votes.annotator, weights=weights * values, minlength=votes.n_annotators)
     n = np.bincount(votes.annotator, weights=weights, minlength=votes.n_annotators)
-    pooled = total.sum() / n.sum() if n.sum() else 1.0 / max(votes.n_classes, 1)
-    means: FloatArray = np.divide(total, n, out=np.full(votes.n_annotators, pooled), where=n > 0)
+    return np.asarray(total, dtype=np.float64), np.asarray(n, dtype=np.float64)
+
+
+def means_of(total: FloatArray, n: FloatArray, n_classes: int) -> FloatArray:
+    """`annotator_means` from its sums and numbers."""
+    pooled = total.sum() / n.sum() if n.sum() else 1.0 / max(n_classes, 1)
+    means: FloatArray = np.divide(total, n, out=np.full(len(n), pooled), where=n > 0)
     return means
 
 
@@ -160,8 +175,13 @@ def agreement_with(labels: IntArray, votes: Votes, gold: IntArray) -> FloatArray
 
     Counted on items with a gold label or more than one annotation: agreeing with one's own vote says nothing.
     """
+    return means_of(*agreement_sums(labels, votes, gold), votes.n_classes)
+
+
+def agreement_sums(labels: IntArray, votes: Votes, gold: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The sums and numbers behind `agreement_with`, both (n_annotators,)."""
     telling = (gold >= 0) | (votes.per_item > 1)
-    return annotator_means(votes.label == labels[votes.item], votes, telling[votes.item])
+    return annotator_sums(votes.label == labels[votes.item], votes, telling[votes.item])
 
 
 @compiled

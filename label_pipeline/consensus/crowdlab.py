@@ -106,7 +106,10 @@ class CROWDLAB(Fitted):
 
         self.labels_, self.agreement_, self.confidence_ = labels, agreement, confidence
         self.annotator_weight_, self.model_weight_ = weights.annotator, weights.model
-        self.annotator_quality_ = annotator_quality(votes, weights, tallies, comparable)
+        per_annotator, annotated = votes.per_annotator, int(np.count_nonzero(votes.per_item))
+        self.annotator_quality_ = annotator_quality(
+            weights, tallies, per_annotator, annotated, votes.n_classes, comparable=comparable
+        )
         self.confusion_ = None
         self.diagnostics_ = {
             "model_weight": weights.model,
@@ -175,14 +178,19 @@ def vote(votes: Votes, model: FloatArray, gold: IntArray, tie: float) -> tuple[I
     annotator who met nobody gets the mean of the others, and one where nobody met. Agreement (n_items,) is the
     share of the item's annotations that give its vote.
     """
-    tallies = np.zeros((votes.n_annotators, 4), dtype=np.int64)
-    agreement = np.empty(votes.n_items)
-    sparse = votes.offsets, votes.annotator, votes.label
-    labels = loops.cast_votes(*sparse, gold, votes.n_classes, tallies, agreement)
+    labels, agreement, tallies = cast(votes, gold)
     comparisons, agreed, settled, right = tallies.T
     trust = mean_for_others(right, settled)
-    loops.break_ties(*sparse, model, votes.per_class, trust, tie, labels)
+    loops.break_ties(votes.offsets, votes.annotator, votes.label, model, votes.per_class, trust, tie, labels)
     return labels, mean_for_others(agreed, comparisons), agreement
+
+
+def cast(votes: Votes, gold: IntArray) -> tuple[IntArray, FloatArray, IntArray]:
+    """The vote of each item, -1 where classes tie, its agreement, and the tallies of `loops.cast_votes`."""
+    tallies = np.zeros((votes.n_annotators, 4), dtype=np.int64)
+    agreement = np.empty(votes.n_items)
+    labels = loops.cast_votes(votes.offsets, votes.annotator, votes.label, gold, votes.n_classes, tallies, agreement)
+    return labels, agreement, tallies
 
 
 def weigh(
@@ -200,30 +208,64 @@ def weigh(
     classes, `telling` (n_items,) marks the items to learn from, `peers` (n_annotators,) is the peer agreement.
     `room` (n_items,) is written over.
     """
+    told = tell(votes, labels, agreement, predicted, telling, room)
+    return weights_of(told, peers, votes.n / max(int(np.count_nonzero(votes.per_item)), 1))
+
+
+class Told(NamedTuple):
+    """What telling items say about classes, model and annotators; over shards of items it adds up.
+
+    `sizes` (n_classes,) are the items of each label, `missed` those where the model has another; `agreement` is the
+    sum of the agreement of the `voted` items that have annotations.
+    """
+
+    sizes: IntArray
+    missed: int
+    agreement: float
+    voted: int
+
+
+def tell(
+    votes: Votes, labels: IntArray, agreement: FloatArray, predicted: IntArray, telling: BoolArray, room: FloatArray
+) -> Told:
+    """What the items of `votes` say; the arguments are those of `weigh`."""
     sizes, missed, voted = loops.tally(votes.offsets, labels, agreement, predicted, telling, votes.n_classes, room)
-    hit = float(room[:voted].mean()) if voted else 1.0
-    n = max(int(sizes.sum()), 1)
-    guess_error = max(float(sizes.sum() - sizes.max(initial=0)) / n, FLOOR)
-    per_item = votes.n / max(int(np.count_nonzero(votes.per_item)), 1)
+    return Told(sizes, missed, float(room[:voted].sum()), voted)
+
+
+def weights_of(told: Told, peers: FloatArray, per_item: float) -> Weights:
+    """The weights, from what telling items say, peer agreement, and the annotations an item that has any."""
+    hit = told.agreement / told.voted if told.voted else 1.0
+    n = max(int(told.sizes.sum()), 1)
+    guess_error = max(float(told.sizes.sum() - told.sizes.max(initial=0)) / n, FLOOR)
     return Weights(
         annotator=np.maximum(1 - (1 - peers) / guess_error, FLOOR),
-        model=max(1 - missed / n / guess_error, FLOOR) * max(per_item, 1.0) ** 0.5,
+        model=max(1 - told.missed / n / guess_error, FLOOR) * max(per_item, 1.0) ** 0.5,
         hit=hit,
-        miss=(1 - hit) / max(votes.n_classes - 1, 1),
+        miss=(1 - hit) / max(len(told.sizes) - 1, 1),
     )
 
 
-def annotator_quality(votes: Votes, weights: Weights, tallies: FloatArray, comparable: bool) -> FloatArray:
+def annotator_quality(
+    weights: Weights,
+    tallies: FloatArray,
+    per_annotator: IntArray,
+    annotated: int,
+    n_classes: int,
+    *,
+    comparable: bool,
+) -> FloatArray:
     """The quality of each annotator, (n_annotators,) in [0, 1].
 
     `tallies` (n_annotators, 3) are the sums of their labels' qualities, their annotations on telling items, and
-    those that give the item's label. Where nobody is `comparable` the quality of their labels is all there is.
+    those that give the item's label; `per_annotator` (n_annotators,) all their annotations, `annotated` the number of
+    items that have any. Where nobody is `comparable` the quality of their labels is all there is.
     """
-    blind = 1 / max(votes.n_classes, 1)
-    mean_quality = share(tallies[:, 0], votes.per_annotator.astype(np.float64), blind)
-    if not comparable or votes.n == 0:
+    blind, n = 1 / max(n_classes, 1), int(per_annotator.sum())
+    mean_quality = share(tallies[:, 0], per_annotator.astype(np.float64), blind)
+    if not comparable or n == 0:
         return mean_quality
-    crowd = float(weights.annotator.mean()) * votes.n / int(np.count_nonzero(votes.per_item))
+    crowd = float(weights.annotator.mean()) * n / annotated
     part = weights.model / (weights.model + crowd)
     return np.asarray(part * mean_quality + (1 - part) * share(tallies[:, 2], tallies[:, 1], blind))
 

@@ -69,7 +69,7 @@ class DawidSkene(ErrorModel):
         check_parameters(self.prior, self.strength, self.max_iter, self.tol)
         known = check_gold(gold, votes)
         pairs = Pairs.of(votes)
-        if (pairs.n + votes.n_annotators + votes.n_classes) * votes.n_classes > CONFUSION_CELLS:
+        if pairs.too_many(votes.n_classes):
             return self._fit_one_coin(votes, known)
         posterior = vote_shares(votes)
         settle(posterior, votes, known)
@@ -77,14 +77,14 @@ class DawidSkene(ErrorModel):
         mass = np.zeros(votes.n_classes)
         loops.sum_counts(votes.offsets, pairs.row, posterior, counts, mass, loops.SPLIT)
         before, likelihood, steps = -np.inf, 0.0, 0
-        table, pi = self._maximise(pairs, counts, mass)
+        table, pi = self.maximise(pairs, counts, mass)
         while steps < self.max_iter:
             steps += 1
             counts[:], mass[:] = 0.0, 0.0
             likelihood = loops.em_pass(
                 votes.offsets, pairs.row, known, pi, table, posterior, counts, mass, loops.SPLIT, loops.SHORT
             )
-            table, pi = self._maximise(pairs, counts, mass)
+            table, pi = self.maximise(pairs, counts, mass)
             if abs(likelihood - before) < self.tol * votes.n:
                 break
             before = likelihood
@@ -92,7 +92,7 @@ class DawidSkene(ErrorModel):
         posterior[votes.per_item == 0] = self.class_prior_
         self.labels_ = settle(posterior, votes, known)
         self.probabilities_ = posterior
-        self._describe(pairs, counts, table, self.class_prior_)
+        self.describe(pairs, counts, table, self.class_prior_)
         self.diagnostics_ = {
             "iterations": float(steps),
             "log_likelihood": float(likelihood),
@@ -117,8 +117,11 @@ class DawidSkene(ErrorModel):
         loops.em_pass(votes.offsets, pairs.row, unknown, prior, table, result, *sums, loops.SPLIT, loops.SHORT)
         return result
 
-    def _maximise(self, pairs: Pairs, counts: FloatArray, mass: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The M step: P(the pair's label | true class), (n_pairs, n_classes), and the class frequencies."""
+    def maximise(self, pairs: Pairs, counts: FloatArray, mass: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The M step: P(the pair's label | true class), (n_pairs, n_classes), and the class frequencies.
+
+        `counts` (n_pairs, n_classes) and `mass` (n_classes,) are the expected annotations and items of each class.
+        """
         pi = class_frequencies(mass, self.prior)
         if self.prior == "none":
             counts = np.maximum(counts, FLOOR)
@@ -138,7 +141,8 @@ class DawidSkene(ErrorModel):
         pooled = (together + self.strength * coin) / (together.sum(axis=0) + self.strength)
         return lambda annotator, label, truth: pooled[label, truth]
 
-    def _describe(self, pairs: Pairs, counts: FloatArray, table: FloatArray, pi: FloatArray) -> None:
+    def describe(self, pairs: Pairs, counts: FloatArray, table: FloatArray, pi: FloatArray) -> None:
+        """Set what is known of annotators, from the last counts, what `maximise` made of them, and frequencies."""
         n_annotators, n_classes = pairs.n_annotators, len(pi)
         typical = self._typical(pairs, counts)
         idle = np.ones(n_annotators, dtype=bool)
@@ -197,21 +201,24 @@ class OneCoin(ErrorModel):
         loops.coin_start(votes.offsets, votes.label, known, own, mass)
         annotated = votes.per_item > 0
         before, likelihood, steps = -np.inf, 0.0, 0
-        pi, skill = class_frequencies(mass, self.prior), self._skills(votes, own)
+        pi, skill = (
+            class_frequencies(mass, self.prior),
+            self.skills(coin_hits(votes, own), votes.per_annotator, votes.n_classes),
+        )
         while steps < self.max_iter:
             steps += 1
             used = pi / max(pi.sum(), FLOOR)
-            own, outside, mass, unseen, likelihood = _coin_step(votes, known, used, skill)
+            own, outside, mass, unseen, likelihood = coin_step(votes, known, used, skill)
             pi = class_frequencies(mass + used * (outside[annotated].sum() - unseen), self.prior)
-            skill = self._skills(votes, own)
+            skill = self.skills(coin_hits(votes, own), votes.per_annotator, votes.n_classes)
             if abs(likelihood - before) < self.tol * votes.n:
                 break
             before = likelihood
         self.class_prior_ = pi / max(pi.sum(), FLOOR)
-        self.probabilities_ = _coin_rows(votes, used, own, outside)
+        self.probabilities_ = coin_rows(votes, used, own, outside)
         self.labels_ = settle(self.probabilities_, votes, known)
         self.annotator_quality_ = skill
-        self.annotator_weight_ = _coin_logs(skill, votes.n_classes)[1]
+        self.annotator_weight_ = coin_logs(skill, votes.n_classes)[1]
         self.confusion_ = None
         self.diagnostics_ = {"iterations": float(steps), "log_likelihood": float(likelihood)}
         return self
@@ -224,15 +231,14 @@ class OneCoin(ErrorModel):
         """
         if (len(self.annotator_quality_), len(self.class_prior_)) != (votes.n_annotators, votes.n_classes):
             raise UserError("no accuracies for these annotators and classes", do="Fit to these votes.")
-        step = _coin_step(votes, check_gold(None, votes), self.class_prior_, self.annotator_quality_)
-        return _coin_rows(votes, self.class_prior_, step[0], step[1])
+        step = coin_step(votes, check_gold(None, votes), self.class_prior_, self.annotator_quality_)
+        return coin_rows(votes, self.class_prior_, step[0], step[1])
 
-    def _skills(self, votes: Votes, own: FloatArray) -> FloatArray:
-        rounded = own * loops.SPLIT - (own * loops.SPLIT - own)
-        hits = np.bincount(votes.annotator, weights=rounded, minlength=votes.n_annotators)
-        pooled = pooled_accuracy(float(hits.sum()), float(votes.n), votes.n_classes)
+    def skills(self, hits: FloatArray, per_annotator: IntArray, n_classes: int) -> FloatArray:
+        """Accuracies (n_annotators,), from the expected right annotations (`coin_hits`) and how many there are."""
+        pooled = pooled_accuracy(float(hits.sum()), float(per_annotator.sum()), n_classes)
         strength = self.strength if self.prior == "pooled" else 0.0
-        n = votes.per_annotator + strength
+        n = per_annotator + strength
         skills: FloatArray = np.divide(hits + strength * pooled, n, out=np.full(len(n), pooled), where=n > 0)
         return skills
 
@@ -268,8 +274,27 @@ class Pairs:
             wide = votes.annotator.astype(np.int64) * votes.n_classes + votes.label
             key, inverse = np.unique(wide, return_inverse=True)
             row = inverse.astype(np.int32)
-        classes = max(votes.n_classes, 1)
-        return cls(key // classes, key % classes, row, votes.n_annotators)
+        return cls.numbered(key, row, votes.n_annotators, votes.n_classes)
+
+    @classmethod
+    def numbered(cls, key: IntArray, row: IntArray, n_annotators: int, n_classes: int) -> Pairs:
+        """Pairs whose sorted numbers are annotator · n_classes + label."""
+        classes = max(n_classes, 1)
+        return cls(key // classes, key % classes, row, n_annotators)
+
+    def too_many(self, n_classes: int) -> bool:
+        """Whether their confusion counts would exceed `CONFUSION_CELLS`."""
+        return (self.n + self.n_annotators + n_classes) * n_classes > CONFUSION_CELLS
+
+    def rows(self, votes: Votes) -> IntArray:
+        """The pair of each annotation of `votes`, int32 (n,): some of the annotations whose pairs these are."""
+        n_classes, key = votes.n_classes, self.annotator * votes.n_classes + self.label
+        if self.n_annotators * n_classes > max(4 * votes.n, 1 << 20):
+            wide = votes.annotator.astype(np.int64) * n_classes + votes.label
+            return np.searchsorted(key, wide).astype(np.int32)
+        rank = np.zeros(self.n_annotators * n_classes, dtype=np.int32)
+        rank[key] = np.arange(self.n, dtype=np.int32)
+        return loops.pair_rows(votes.annotator, votes.label, n_classes, rank)
 
     def per_annotator(self, values: FloatArray) -> FloatArray:
         """Sums of `values` (n, m) over each annotator's pairs, (n_annotators, m)."""
@@ -322,27 +347,33 @@ def _gain(table: AnyArray, pi: FloatArray) -> FloatArray:
     return np.asarray((table * np.log(ratio)) @ pi)
 
 
-def _coin_step(
+def coin_hits(votes: Votes, own: FloatArray) -> FloatArray:
+    """The expected right annotations of each annotator, (n_annotators,), from `own` (n,) as `coin_step` gives it."""
+    rounded = own * loops.SPLIT - (own * loops.SPLIT - own)
+    return np.asarray(np.bincount(votes.annotator, weights=rounded, minlength=votes.n_annotators), dtype=np.float64)
+
+
+def coin_step(
     votes: Votes, gold: IntArray, pi: FloatArray, skill: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, float]:
     """One E step of the one-coin model: own, outside, mass, unseen of `loops.coin_pass`, and the likelihood."""
     own, outside = np.empty(votes.n), np.ones(votes.n_items)
     mass, unseen = np.zeros(votes.n_classes), np.zeros(votes.n_classes)
     likelihood = loops.coin_pass(
-        votes.offsets, votes.annotator, votes.label, gold, pi, *_coin_logs(skill, votes.n_classes),
+        votes.offsets, votes.annotator, votes.label, gold, pi, *coin_logs(skill, votes.n_classes),
         own, outside, mass, unseen, loops.SPLIT,
     )  # fmt: skip
     return own, outside, mass, unseen, likelihood
 
 
-def _coin_rows(votes: Votes, pi: FloatArray, own: FloatArray, outside: FloatArray) -> FloatArray:
-    """Posteriors (n_items, n_classes) from what `_coin_step` gives."""
+def coin_rows(votes: Votes, pi: FloatArray, own: FloatArray, outside: FloatArray) -> FloatArray:
+    """Posteriors (n_items, n_classes) from what `coin_step` gives."""
     rows = np.multiply.outer(outside, pi)
     rows[votes.item, votes.label] = own
     return rows
 
 
-def _coin_logs(skill: FloatArray, n_classes: int) -> tuple[FloatArray, FloatArray]:
+def coin_logs(skill: FloatArray, n_classes: int) -> tuple[FloatArray, FloatArray]:
     """For each annotator, log P(one particular wrong label) and log of P(right) over that."""
     s = np.clip(skill, FLOOR, 1.0 - FLOOR)
     log_miss = np.log((1.0 - s) / max(n_classes - 1, 1))

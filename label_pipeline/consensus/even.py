@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from label_pipeline.consensus.base import check_gold, settle
-from label_pipeline.consensus.dawid_skene import DawidSkene, OneCoin, Pairs, check_parameters
+from label_pipeline.consensus.dawid_skene import DawidSkene, OneCoin, Pairs, check_parameters, coin_hits
 from label_pipeline.votes import FloatArray, IntArray, Votes
 
 
@@ -21,8 +21,9 @@ from label_pipeline.votes import FloatArray, IntArray, Votes
 class EvenDawidSkene(DawidSkene):
     """`DawidSkene` with π_c = 1 / K throughout; all else, the one-coin model for very many cells included, as there."""
 
-    def _maximise(self, pairs: Pairs, counts: FloatArray, mass: FloatArray) -> tuple[FloatArray, FloatArray]:
-        table, pi = super()._maximise(pairs, counts, mass)
+    def maximise(self, pairs: Pairs, counts: FloatArray, mass: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The M step, but for the class frequencies: those are equal. See `DawidSkene`."""
+        table, pi = super().maximise(pairs, counts, mass)
         return table, np.full_like(pi, 1.0 / max(len(pi), 1))
 
 
@@ -50,7 +51,7 @@ class EvenOneCoin(OneCoin):
             self.probabilities_ = self.posterior(votes)
             self.labels_ = settle(self.probabilities_, votes, known)
             own = self.probabilities_[votes.item, votes.label]
-            self.annotator_quality_ = self._skills(votes, own)
+            self.annotator_quality_ = self.skills(coin_hits(votes, own), votes.per_annotator, votes.n_classes)
             mean = float(own.mean()) if votes.n else 0.0
             if abs(mean - before) < self.tol:
                 break

@@ -48,10 +48,7 @@ class Majority(Fitted):
         if self.compat:
             voted = compat_labels(votes, model)
         else:
-            # One vote more is worth at least 1/n of the n votes on an item, so weights decide among equals only.
-            weight = agreement_weights(votes, known)
-            most = max(int(votes.per_item.max(initial=1)), 1)
-            voted = pick_labels(self.probabilities_ + weighted_shares(votes, weight) / (2 * most), votes)
+            voted = voted_labels(votes, self.probabilities_, agreement_weights(votes, known))
         settle(self.probabilities_, votes, known)
         self.labels_ = np.where(known >= 0, known, voted).astype(np.int32)
         self.annotator_quality_ = agreement_with(self.labels_, votes, known)
@@ -59,6 +56,19 @@ class Majority(Fitted):
         self.confusion_ = None
         self.diagnostics_ = {}
         return self
+
+
+def voted_labels(
+    votes: Votes, shares: FloatArray, weight: FloatArray, *, most: int | None = None, frequency: IntArray | None = None
+) -> IntArray:
+    """The class of most votes, of equal ones that of more `weight` (n_annotators,); int32 (n_items,), -1 without votes.
+
+    `shares` are the `vote_shares`. Where `votes` are only some of all, `most` is the number of annotations on the item
+    that has most of them, and `frequency` as in `base.class_shares`.
+    """
+    # One vote more is worth at least 1/n of the n votes on an item, so weights decide among equals only.
+    most = max(int(votes.per_item.max(initial=1)), 1) if most is None else most
+    return pick_labels(shares + weighted_shares(votes, weight, frequency) / (2 * most), votes, frequency)
 
 
 def compat_labels(votes: Votes, probabilities: FloatArray | None = None) -> IntArray:

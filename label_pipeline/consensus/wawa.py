@@ -13,8 +13,9 @@ import numpy as np
 from label_pipeline.compiled import compiled
 from label_pipeline.consensus.base import (
     Fitted,
-    annotator_means,
+    annotator_sums,
     check_gold,
+    means_of,
     settle,
     vote_shares,
 )
@@ -49,15 +50,21 @@ class Wawa(Fitted):
 
 def agreement_weights(votes: Votes, gold: IntArray) -> FloatArray:
     """Each annotator's agreement with the majority or gold, (n_annotators,); `gold` (n_items,) as in `fit`."""
-    return annotator_means(_credit(votes.offsets, votes.label, gold, votes.n_classes), votes)
+    return means_of(*agreement_weight_sums(votes, gold), votes.n_classes)
 
 
-def weighted_shares(votes: Votes, weight: FloatArray) -> FloatArray:
+def agreement_weight_sums(votes: Votes, gold: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The sums and numbers behind `agreement_weights`, both (n_annotators,): over shards of items they add up."""
+    return annotator_sums(_credit(votes.offsets, votes.label, gold, votes.n_classes), votes)
+
+
+def weighted_shares(votes: Votes, weight: FloatArray, frequency: IntArray | None = None) -> FloatArray:
     """Each class's share of the weight on an item, (n_items, n_classes); plain shares where that is nothing.
 
-    `weight` (n_annotators,) is not negative. An item without annotations gets the shares of all annotations.
+    `weight` (n_annotators,) is not negative. An item without annotations gets the shares of all annotations, which
+    `frequency` tells as in `base.class_shares`.
     """
-    shares = vote_shares(votes)
+    shares = vote_shares(votes, frequency)
     _weigh(votes.offsets, votes.annotator, votes.label, np.asarray(weight, dtype=np.float64), shares)
     return shares
 

@@ -77,7 +77,7 @@ def label_noise(
     is found everywhere or nowhere. Raises UserError for
     probabilities of another shape, negative or not summing to one, unknown codes or options, too many classes.
     """
-    _check(labels, probabilities, classes)
+    check_labels(labels, probabilities, classes)
     for option, known in ((filter_by, get_args(FilterBy)), (score, get_args(Score))):
         if option not in known:
             raise UserError(f"cleanlab has no '{option}'", do=nearest(option, known))
@@ -93,14 +93,13 @@ def label_noise(
         quality[scored] = get_label_quality_scores(labels[scored], probabilities[scored], method=score)
     count = np.bincount(labels[scored], minlength=len(classes))
     common = np.flatnonzero(count >= RARE)
-    note = _note(count, common, classes)
+    note = why_unjudged(count, common, classes)
     noise = inverse = None
     if len(common) > 1 and len(scored) >= MINIMUM:
         judged = scored[np.isin(labels[scored], common)]
         is_issue[judged], noise, inverse = _confident(labels[judged], probabilities[judged], common, filter_by)
-    return LabelNoise(
-        quality, is_issue, suggested, noise, _by_class(labels[scored], is_issue[scored], classes, inverse), note
-    )
+    issues = np.bincount(labels[scored], weights=is_issue[scored], minlength=len(classes))
+    return LabelNoise(quality, is_issue, suggested, noise, by_class(count, issues, classes, inverse), note)
 
 
 def _confident(
@@ -113,20 +112,31 @@ def _confident(
     n_classes = probabilities.shape[1]
     code = np.zeros(n_classes, dtype=np.int64)
     code[common] = np.arange(len(common))
-    rows = probabilities[:, common]
-    total = rows.sum(axis=1, keepdims=True)
-    rows = np.divide(rows, total, out=np.full(rows.shape, 1 / len(common)), where=total > 0)
+    rows = among(common, probabilities)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of probabilities that do not cover what is not there
         # One process: the counts are fast, and forking inside a running pipeline is not safe.
         found = find_label_issues(code[given], rows, filter_by=filter_by, n_jobs=1)
         _, noise, inverse = estimate_latent(compute_confident_joint(code[given], rows), code[given])
-    wide = np.zeros((2, n_classes, n_classes))
-    wide[0][np.ix_(common, common)], wide[1][np.ix_(common, common)] = noise, inverse
-    return found, wide[0], wide[1]
+    return found, widened(noise, common, n_classes), widened(inverse, common, n_classes)
 
 
-def _note(count: IntArray, common: IntArray, classes: Sequence[str]) -> str:
+def among(common: IntArray, probabilities: FloatArray) -> FloatArray:
+    """Probabilities (n, n_common) given that one of the `common` classes is the true one."""
+    rows = probabilities[:, common]
+    total = rows.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, total, out=np.full(rows.shape, 1 / len(common)), where=total > 0))
+
+
+def widened(matrix: FloatArray, common: IntArray, n_classes: int) -> FloatArray:
+    """A matrix over the `common` classes as one over all, zero elsewhere."""
+    wide = np.zeros((n_classes, n_classes))
+    wide[np.ix_(common, common)] = matrix
+    return wide
+
+
+def why_unjudged(count: IntArray, common: IntArray, classes: Sequence[str]) -> str:
+    """Which labels are not judged and why; empty where all are. `count` (n_classes,) labels have probabilities."""
     if count.sum() < MINIMUM:
         return f"{count.sum()} labels have probabilities; {MINIMUM} are needed to judge any"
     if np.count_nonzero(count) < 2:
@@ -137,12 +147,14 @@ def _note(count: IntArray, common: IntArray, classes: Sequence[str]) -> str:
     return f"classes with fewer than {RARE} labels are not judged: {', '.join(rare[:10])}{', ...' * (len(rare) > 10)}"
 
 
-def _by_class(given: IntArray, is_issue: BoolArray, classes: Sequence[str], inverse: AnyArray | None) -> pd.DataFrame:
-    """One row for each class in use; `inverse` is P(true class | given class), columns given classes."""
+def by_class(n: IntArray, issues: AnyArray, classes: Sequence[str], inverse: AnyArray | None) -> pd.DataFrame:
+    """One row for each class in use, of `n` (n_classes,) labels and `issues` (n_classes,) among them.
+
+    `inverse` is P(true class | given class), columns given classes.
+    """
     import pandas as pd
 
     names = np.asarray(classes, dtype=object)
-    n = np.bincount(given, minlength=len(names))
     used: IntArray = np.flatnonzero(n)
     noise: AnyArray = np.full(len(used), np.nan)
     mostly: AnyArray = np.full(len(used), None, dtype=object)
@@ -157,7 +169,7 @@ def _by_class(given: IntArray, is_issue: BoolArray, classes: Sequence[str], inve
         {
             "class": names[used],
             "n": n[used],
-            "issues": np.bincount(given, weights=is_issue, minlength=len(names))[used].astype(np.int64),
+            "issues": issues[used].astype(np.int64),
             "noise": noise,
             "noise_low": low,
             "noise_high": high,
@@ -166,7 +178,8 @@ def _by_class(given: IntArray, is_issue: BoolArray, classes: Sequence[str], inve
     )
 
 
-def _check(labels: IntArray, probabilities: FloatArray, classes: Sequence[str]) -> None:
+def check_labels(labels: IntArray, probabilities: FloatArray, classes: Sequence[str]) -> None:
+    """Raises UserError for what `label_noise` refuses."""
     shape = (len(labels), len(classes))
     if np.shape(probabilities) != shape:
         raise UserError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -19,17 +19,16 @@ from label_pipeline.contracts.tables import (
 )
 from label_pipeline.gold.life import in_force
 from label_pipeline.matrices import matrix_of
-from label_pipeline.orchestration import assets_typed
+from label_pipeline.orchestration import assets_shards, assets_typed
 from label_pipeline.orchestration.assets_predictions import aligned, neighbourhood
 from label_pipeline.orchestration.desk import Desk
-from label_pipeline.orchestration.table_assets import Made, Output, table_step
+from label_pipeline.orchestration.table_assets import Compute, Made, Output, table_step
 from label_pipeline.orchestration.voices import voices
+from label_pipeline.project import Project
 from label_pipeline.report.plots import histogram
 from label_pipeline.settle import Policy, consensus_table, known_truth
 
-if TYPE_CHECKING:
-    from label_pipeline.consensus.selection import FittedConsensus
-
+CONFIDENCE = "Confidence of the consensus labels"
 WITH_CLEANLAB = frozenset({"python", "parquet", "cleanlab"})
 
 
@@ -43,7 +42,7 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
                 Output("consensus_evidence", CONSENSUS_EVIDENCE),
                 *assets_typed.outputs(desk),
             ],
-            _consensus if desk.project.labels.has_one_class else assets_typed.consensus,
+            _consensus_of(desk.project),
             group="labels",
             after=["annotation_events", "items", "predictions", "gold_set", "annotator_standing"],
             kinds=WITH_CLEANLAB,
@@ -67,6 +66,12 @@ def build(desk: Desk) -> list[dg.AssetsDefinition]:
 
 
 # --- consensus
+
+
+def _consensus_of(project: Project) -> Compute:
+    if not project.labels.has_one_class:
+        return assets_typed.consensus
+    return _consensus if project.engine.name == "local" else _consensus_on_shards
 
 
 def _consensus(desk: Desk, day: date) -> Made:
@@ -102,22 +107,35 @@ def _consensus(desk: Desk, day: date) -> Made:
         day=day,
     )
     statuses = table["status"].value_counts().to_dict()
+    evidence = _evidence(fitted.method_, fitted.why_, fitted.evidence_)
     return Made(
-        rows={"consensus_labels": table, "consensus_evidence": _evidence(fitted)},
+        rows={"consensus_labels": table, "consensus_evidence": evidence},
         figures={
             "annotations": float(votes.n),
             "mean_confidence": float(np.nan_to_num(table["confidence"].mean())),
             **{str(name): float(n) for name, n in sorted(statuses.items())},
         },
         words=fitted.why_,
-        plot=partial(histogram, table["confidence"].dropna().to_numpy(), "Confidence of the consensus labels"),
+        plot=partial(histogram, table["confidence"].dropna().to_numpy(), CONFIDENCE),
     )
 
 
-def _evidence(fitted: FittedConsensus) -> pd.DataFrame:
+def _consensus_on_shards(desk: Desk, day: date) -> Made:
+    from label_pipeline.shards.table import middles
+
+    method = desk.project.consensus.method
+    settled = assets_shards.consensus(desk, day)
+    return Made(
+        rows={"consensus_labels": settled.rows, "consensus_evidence": _evidence(method, settled.why, [])},
+        figures=settled.figures,
+        words=settled.why,
+        plot=partial(histogram, middles(), CONFIDENCE, weights=settled.seen.histogram),
+    )
+
+
+def _evidence(method: str, why: str, records: list[dict[str, Any]]) -> pd.DataFrame:
     """One row a method compared; a method that was asked for by name stands alone."""
-    records = fitted.evidence_ or [{"method": fitted.method_}]
-    return pd.DataFrame(records).reindex(columns=CONSENSUS_EVIDENCE.names).assign(words=fitted.why_)
+    return pd.DataFrame(records or [{"method": method}]).reindex(columns=CONSENSUS_EVIDENCE.names).assign(words=why)
 
 
 # --- annotators

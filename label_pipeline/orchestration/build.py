@@ -1,7 +1,9 @@
 """Definitions from project files. A broken project file is one failing asset with its message; the others run."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -28,14 +30,14 @@ from label_pipeline.orchestration.progress import progress_logger
 from label_pipeline.orchestration.running import executor_alone, killed_runs
 from label_pipeline.orchestration.table_assets import asset_key, op_name
 from label_pipeline.orchestration.triggers import landing_sensor, nightly_job, nightly_schedule
-from label_pipeline.project import load_project, project_names
+from label_pipeline.project import Project, load_project, project_names
 
 
-def build_definitions(folder: DataFolder) -> dg.Definitions:
-    """Everything Dagster needs for the projects of a data folder."""
+def build_definitions(folder: DataFolder, given: Mapping[str, Project] = MappingProxyType({})) -> dg.Definitions:
+    """Everything Dagster needs for the projects of a data folder; those `given` are not what their file says."""
     # Single-run backfills are marked beta by Dagster; we rely on them, and they are tested here.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
-    parts = [_Project.of(folder, name) for name in project_names(folder)]
+    parts = [_Project.of(folder, name, given.get(name)) for name in project_names(folder)]
     return dg.Definitions(
         assets=[asset for part in parts for asset in part.assets],
         asset_checks=[check for part in parts for desk, _ in part.running for check in standing_checks.build(desk)],
@@ -59,9 +61,9 @@ class _Project:
     running: list[tuple[Desk, UnresolvedAssetJobDefinition]]
 
     @classmethod
-    def of(cls, folder: DataFolder, name: str) -> "_Project":
+    def of(cls, folder: DataFolder, name: str, given: Project | None = None) -> "_Project":
         try:
-            desk = Desk(folder, load_project(folder, name))
+            desk = Desk(folder, given or load_project(folder, name))
         except UserError as error:
             return cls([_broken(name, error.text())], [])
         judged = (

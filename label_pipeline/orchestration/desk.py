@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -51,6 +51,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from label_pipeline.votes import Votes
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows that stand in their partition already, because they were too many for memory: how many there are."""
+
+    n: int
+
+    def __len__(self) -> int:
+        return self.n
+
 
 MOST_REMEMBERED = 1 << 30
 """Bytes, of which an answer takes about 60 and an item what its payload has."""
@@ -107,8 +118,8 @@ class Desk:
             lambda: counted(
                 self.events(day),
                 test_sources=self.test_sources,
-                gold=self._gold_items(day, "check"),
-                evaluation=self._gold_items(day, "evaluation"),
+                gold=self.gold_items(day, "check"),
+                evaluation=self.gold_items(day, "evaluation"),
             ),
         )
 
@@ -126,7 +137,7 @@ class Desk:
         found = current_items(self.lake, self.project, day)
         if not self.test_sources:
             return found
-        gold = self._gold_items(day, "check", "evaluation")
+        gold = self.gold_items(day, "check", "evaluation")
         tests = hidden_questions(self.events(day), test_sources=self.test_sources, gold=gold)
         return found.filter(pc.invert(pc.is_in(found["item_id"], tests["item_id"].combine_chunks())))
 
@@ -141,7 +152,8 @@ class Desk:
         marking = (*TEST_QUESTIONS, *TRUSTED_ANSWERS)
         return (GOLD_SET,) if any(s.format in marking for s in self.project.sources.values()) else ()
 
-    def _gold_items(self, day: date, *roles: str) -> list[str]:
+    def gold_items(self, day: date, *roles: str) -> list[str]:
+        """The gold items of these roles as of `day`, where a tool's marks make them decide who votes; else none."""
         if not self._on_gold or not self.lake.has(GOLD_SET, day):
             return []
         gold = in_force(self.frame(GOLD_SET, day), day)
@@ -294,6 +306,32 @@ class Desk:
         if broken:
             raise ContractError(table.name, broken)
         return self.lake.write(table, day, conformed, part)
+
+    def store_pieces(self, table: Table, day: date, pieces: Iterable[pa.Table]) -> Written:
+        """The same of a table in pieces, in the order of its key, that are never in memory together.
+
+        Raises:
+            ContractError: a piece breaks the contract, or a key stands twice; nothing is written.
+        """
+        meaning = self.project.labels.meaning
+        rows = 0
+
+        def checked() -> Iterator[pa.Table]:
+            nonlocal rows
+            last: tuple[Any, ...] = ()
+            for piece in pieces:
+                conformed = table.conform(piece)
+                first = tuple(conformed[name][0].as_py() for name in table.key)
+                broken = broken_contract(table, conformed, meaning)
+                if last and not last < first:
+                    broken.append(f"{table.name}: {first} comes after {last}")
+                if broken:
+                    raise ContractError(table.name, broken)
+                last, rows = tuple(conformed[name][-1].as_py() for name in table.key), rows + len(conformed)
+                yield conformed
+
+        self.lake.write_pieces(table, day, checked())
+        return Written(rows)
 
 
 class ContractError(Exception):

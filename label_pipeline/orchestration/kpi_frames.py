@@ -43,7 +43,7 @@ def night(desk: Desk, day: date) -> Night:
 
     events, votes, landed = desk.events(day), desk.annotations(day), desk.items(day)
     gold = in_force(desk.frame(GOLD_SET, day), day)
-    frames = _Frames(landed, events, gold)
+    frames = Frames(landed, events, gold)
     every, slices = frames.of(events.select(OF_EVENTS)), desk.project.items.slices
     consensus = frames.of(desk.lake.read(CONSENSUS_LABELS, day, OF_CONSENSUS))
     settled = consensus[consensus["status"].isin(SETTLED)]
@@ -71,7 +71,7 @@ def night(desk: Desk, day: date) -> Night:
     )
 
 
-class _Frames:
+class Frames:
     """Frames of one night, in which an id is the same number everywhere."""
 
     def __init__(self, items: pa.Table, events: pa.Table, gold: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ import dagster as dg
 
 from label_pipeline.clock import days
 from label_pipeline.contracts.tables import Table
-from label_pipeline.orchestration.desk import ContractError, Desk
+from label_pipeline.orchestration.desk import ContractError, Desk, Written
 from label_pipeline.orchestration.lineage import column_lineage
 from label_pipeline.orchestration.outcome import measured, told_as_failure
 
@@ -156,7 +156,7 @@ def _run(
         try:
             with told_as_failure(desk), measured() as spent:
                 made = compute(desk, day)
-                stored = {o.name: desk.store(o.table, day, made.rows[o.name], o.part) for o in outputs}
+                stored = {o.name: _stored(desk, o, day, made.rows[o.name]) for o in outputs}
         except ContractError as broken:
             broken_key = next(asset_key(project, o.name) for o in outputs if o.table.name == broken.table)
             yield dg.AssetCheckResult(
@@ -191,6 +191,10 @@ def _run(
                 *(_check_result(key, name, outcome[name], checks) for name in own),
             ],
         )
+
+
+def _stored(desk: Desk, output: Output, day: date, rows: Any) -> Any:
+    return rows if isinstance(rows, Written) else desk.store(output.table, day, rows, output.part)
 
 
 def _check_result(key: dg.AssetKey, name: str, check: Check, specs: Sequence[CheckSpec]) -> dg.AssetCheckResult:

@@ -57,14 +57,18 @@ def bar(labels: Sequence[str], values: Sequence[float | None], title: str) -> by
     )
 
 
-def histogram(values: npt.ArrayLike, title: str) -> bytes:
-    """A PNG with the distribution of `values` in 20 bins; what is no number is left out."""
+def histogram(values: npt.ArrayLike, title: str, *, weights: npt.ArrayLike | None = None) -> bytes:
+    """A PNG with the distribution of `values` in 20 bins; what is no number is left out.
+
+    `weights`, as many, say how often each stands; once where they are not given.
+    """
     numbers = np.asarray(values, dtype=np.float64).ravel()
-    numbers = numbers[np.isfinite(numbers)]
+    times = np.ones(len(numbers)) if weights is None else np.asarray(weights, dtype=np.float64)
+    there = np.isfinite(numbers) & (times > 0)
 
     def draw(axes: Any) -> None:
-        if len(numbers):
-            axes.hist(numbers, bins=20, color=_BLUE)
+        if there.any():
+            axes.hist(numbers[there], bins=20, weights=times[there], color=_BLUE)
 
     return _png(title, draw)
 

@@ -38,6 +38,16 @@ def test_no_one_is_judged_on_little_evidence() -> None:
     assert report.table["spammer_score"].isna().all()
 
 
+def test_enough_is_counted_whatever_rounding_does() -> None:
+    """Who has exactly as many annotations as it takes is judged: sums of probabilities fall a hair short or not."""
+    slot, rng = np.arange(1_200), np.random.default_rng(6)
+    label = np.where(rng.random(1_200) < 0.8, slot % 400 % 3, rng.integers(0, 3, 1_200))
+    votes = Votes.of_codes(slot % 400, slot // 20, label, items=400, annotators=60, classes=3)
+    shares = votes.counts() / 3
+    assert evidence.weigh(votes, shares, np.full(60, 0.8), np.full(400, -1)).others.sum(axis=(1, 2)).min() < 20
+    assert annotator_report(votes, shares).table["spammer_score"].notna().all()
+
+
 def test_figures_by_hand() -> None:
     """Counts, gold accuracy with Wilson's interval, quality as given or from the consensus."""
     votes = Votes.of_codes(

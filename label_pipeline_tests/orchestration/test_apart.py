@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from label_pipeline.commands.home import DAGSTER_YAML
 from label_pipeline.folders import DataFolder
@@ -110,6 +112,12 @@ def test_the_webserver_has_its_code_from_the_code_server(servers: Servers) -> No
     """Loss: a webserver that loads the projects itself needs their data and their keys."""
     jobs = until("the code is there", lambda: loaded(servers), 60)
     assert jobs >= {job_name(project) for project in PROJECTS}
+    # As the probes of deploy/kubernetes/code.yaml ask.
+    code: Any = servers.beside[0]
+    with grpc.insecure_channel(f"127.0.0.1:{code.args[-1]}") as channel:
+        asked = health_pb2.HealthCheckRequest(service="DagsterApi")
+        said = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=10)
+    assert said.status == health_pb2.HealthCheckResponse.SERVING
     print(f"three services are well after {servers.seconds['start']:.0f} s")
 
 

@@ -225,7 +225,7 @@ def test_the_sample_project_end_to_end(url: str, server: str, store: Store, tmp_
     code = ended(child(nightly("sample", str(data), days), data, tmp_path / "log"))
     assert code == 0, (tmp_path / "log").read_text()
     home = tmp_path / "home"
-    with postgres(tmp_path / "db") as postgres_url, pytest.MonkeyPatch.context() as patch:
+    with postgres(tmp_path) as postgres_url, pytest.MonkeyPatch.context() as patch:
         write(home / "dagster.yaml", f"{DAGSTER_YAML}storage: {{postgres: {{postgres_url: '{postgres_url}'}}}}\n")
         patch.setenv("DAGSTER_HOME", str(home))
         with machine(server, tmp_path / "machine"):
