@@ -75,7 +75,7 @@ lock:  ## write all locks anew
 	echo label-studio==1.23.2 | $(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal \
 		--python-version 3.11 - -o label-studio.lock
 	$(BIN)/uv pip compile -q --no-header --no-annotate --no-emit-index-url --universal --python-version 3.11 \
-		--group dev --extra crowdkit --extra postgres --extra kubernetes --extra privacy-presidio pyproject.toml \
+		--group dev --extra crowdkit --extra postgres --extra kubernetes --extra privacy-presidio --extra s3 pyproject.toml \
 		-o requirements.lock
 
 clean:

@@ -18,7 +18,11 @@ def parser() -> argparse.ArgumentParser:
         description="Nightly label quality: what are the best labels, how sure are we, what to label again.",
     )
     data = argparse.ArgumentParser(add_help=False)
-    data.add_argument("--data", metavar="DIR", help="the data folder (default: LABEL_PIPELINE_DATA, else ./data)")
+    data.add_argument(
+        "--data",
+        metavar="DIR",
+        help="the data folder, or s3://BUCKET/PREFIX (default: LABEL_PIPELINE_DATA, else ./data)",
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         _init,

@@ -155,6 +155,45 @@ def erase(
     return len(lines)
 
 
+def rebased(base: bytes, ours: bytes, theirs: bytes, drop: Callable[[Act], bool] = lambda _: False) -> bytes | None:
+    """The log `theirs` with what `ours` added to `base` behind it, but for acts to `drop`; None where ours rewrote it.
+
+    For two copies of one log that were written at the same time.
+    """
+    if theirs.startswith(ours):
+        return theirs
+    if not ours.startswith(base):
+        return None
+    known = _parsed_lines(theirs)
+    last, lines = known[-1] if known else None, []
+    for entry in _parsed_lines(ours)[len(base.splitlines()) :]:
+        if not drop(entry.act):
+            last = Entry.after(last, entry.at, entry.act)
+            lines.append(last.line())
+    return theirs + "".join(lines).encode()
+
+
+def head_of(log: bytes) -> bytes:
+    """What the head of a log says, as it is written."""
+    entries = _parsed_lines(log)
+    return (f"{entries[-1].seq} {entries[-1].chain}\n" if entries else f"0 {START}\n").encode()
+
+
+def _parsed_lines(log: bytes) -> list[Entry]:
+    """The entries as they stand, unproven."""
+    every = [json.loads(line) for line in log.splitlines()]
+    return [
+        Entry(
+            told["seq"],
+            datetime.fromisoformat(told["at"]),
+            Act(**{name: told[name] for name in _ACT}),
+            told["chain"],
+            bool(told.get("blanked")),
+        )
+        for told in every
+    ]
+
+
 def _blanked(entry: Entry, change: Callable[[str], str]) -> Entry:
     act = Act(**{name: change(text) for name, text in asdict(entry.act).items()})
     # What an older erasure says that it blanked are hashes, and stay.

@@ -13,6 +13,7 @@ from importlib import import_module
 
 from label_pipeline.arguments import parser
 from label_pipeline.errors import MachineError, UserError, refused
+from label_pipeline.remote import working
 
 OK, STOPPED, BAD_INPUT, FAULT = 0, 1, 2, 3
 
@@ -22,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         # Each command is its own module, imported only when asked for, so that --help answers at once.
-        code: int = import_module(f"label_pipeline.commands.{arguments.command.replace('-', '_')}").run(arguments)
+        with working(arguments):
+            code: int = import_module(f"label_pipeline.commands.{arguments.command.replace('-', '_')}").run(arguments)
     except UserError as error:
         print(f"label-pipeline: {error}", file=sys.stderr)
         return FAULT if isinstance(error, MachineError) else BAD_INPUT

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from label_pipeline import remote
 from label_pipeline.doctor_finding import Finding
 from label_pipeline.doctor_privacy import key_and_map, who_reads
 from label_pipeline.errors import UserError
@@ -88,6 +89,16 @@ def _timezones() -> Iterator[Finding]:
         yield Finding("bad", "timezones", "the machine knows none", "Install tzdata.")
 
 
+def _bucket(folder: DataFolder) -> Finding:
+    try:
+        remote.prove(folder)
+    except UserError as error:
+        return Finding("bad", "bucket", error.what, error.do)
+    return Finding(
+        "ok", "bucket", f"{folder.url} can be written, and keeps conditions; the data folder is a working copy"
+    )
+
+
 def _folder(folder: DataFolder) -> Iterator[Finding]:
     root = folder.root
     if not root.is_dir():
@@ -100,6 +111,8 @@ def _folder(folder: DataFolder) -> Iterator[Finding]:
         yield Finding("bad", "data folder", words, "Give the account that runs the nights read and write permission.")
     else:
         yield Finding("ok", "data folder", str(root))
+    if folder.url:
+        yield _bucket(folder)
     yield _disk(folder)
     yield from _temporary()
     yield from who_reads(folder)

@@ -1,26 +1,41 @@
-"""Where things live below the data folder. Paths only: nothing here reads or writes.
+"""Where things live below the data folder. Paths only: nothing here reads or writes; a bucket is `remote`'s to open.
 
 Project names are checked when a project file is read, so that no path made here leaves the data folder.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from label_pipeline import remote
+
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """The data folder: `--data DIR`, else `LABEL_PIPELINE_DATA`, else `data` in the current directory."""
+    """The data folder: `--data DIR`, else `LABEL_PIPELINE_DATA`, else `data` in the current directory.
+
+    Where it is in a bucket, `url` says where, and `root` is this process's working copy of it.
+    """
 
     root: Path
+    url: str = ""
 
     @classmethod
     def choose(cls, root: str | Path | None = None) -> DataFolder:
         """The folder a user asked for, by argument, environment or place."""
-        return cls(Path(root or os.environ.get("LABEL_PIPELINE_DATA") or "data").absolute())
+        place = remote.chosen(root)
+        return remote.folder_of(place) if remote.is_url(place) else cls(Path(place).absolute())
+
+    @property
+    def place(self) -> str:
+        """The data folder as `choose` takes it."""
+        return self.url or str(self.root)
+
+    def told(self, path: Path) -> str:
+        """Where a file of the data folder is for others."""
+        return f"{self.url}/{path.relative_to(self.root).as_posix()}" if self.url else str(path)
 
     @property
     def projects(self) -> Path:
@@ -110,5 +125,5 @@ class DataFolder:
 
     @property
     def dagster(self) -> Path:
-        """Dagster's own storage: DAGSTER_HOME's dagster.yaml points here."""
-        return self.root / "dagster"
+        """Dagster's own storage: DAGSTER_HOME's dagster.yaml points here. A bucket has none: it is on this machine."""
+        return (self.root.parent.parent if self.url else self.root) / "dagster"

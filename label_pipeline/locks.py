@@ -7,6 +7,7 @@ What takes a moment and may not wait for a night holds only what it changes (`ch
 log, a night the page over all projects.
 
 Locks are of files that are open to write, never of folders: network file systems share only those between machines.
+In a bucket a lease is beside them (`remote.lease`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from label_pipeline import remote
 from label_pipeline.clock import now
 from label_pipeline.errors import UserError
 from label_pipeline.files import make_folder, sweep, sweep_beside
@@ -74,9 +76,10 @@ def alone(folder: DataFolder, project: str, what: str, *, unfinished: bool = Fal
             ) from None
         _write(handle, Holder(what, os.getpid(), socket.gethostname(), f"{now().astimezone():%Y-%m-%d %H:%M:%S}"))
         try:
-            if not unfinished:
-                require_none(folder, project)
-            yield sweep_project(folder, project)
+            with remote.held(folder, project, what) if folder.url else contextlib.nullcontext():
+                if not unfinished:
+                    require_none(folder, project)
+                yield sweep_project(folder, project)
         finally:
             os.ftruncate(handle, 0)  # nobody's any more
     finally:
@@ -100,6 +103,8 @@ def changing(path: Path) -> Iterator[None]:
 
 def holder_of(folder: DataFolder, project: str) -> Holder | None:
     """Who writes the project now; None where nobody does, whatever a killed process left in the lock file."""
+    if folder.url:
+        return remote.holder(folder, project)[0]
     path = folder.lock(project)
     with contextlib.suppress(FileNotFoundError, PermissionError):
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -114,6 +119,8 @@ def holder_of(folder: DataFolder, project: str) -> Holder | None:
 
 def was_left(folder: DataFolder, project: str) -> Holder | None:
     """Who held the project and did not end as it should: killed, or ended by the machine."""
+    if folder.url:
+        return remote.holder(folder, project)[1]
     return None if holder_of(folder, project) else _read(folder.lock(project))
 
 

@@ -378,7 +378,7 @@ def _close(houses: Sequence[House], journal: Journal, mentioned: Iterable[str]) 
         }  # fmt: skip
         path = folder.erasures(house.name) / f"{name}.json"
         write_text(path, json.dumps(certificate, indent=1, ensure_ascii=False) + "\n")
-        print(f"{house.name}: erased; certificate: {path}")
+        print(f"{house.name}: erased; certificate: {house.folder.told(path)}")
         stopped = told.get("stopped", "")
         if told.get("version"):
             print(f"  training set: {told['version']}; {len(told['versions'])} older versions are withdrawn.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from label_pipeline import remote
 from label_pipeline.cli import BAD_INPUT, FAULT, OK, STOPPED
 from label_pipeline.clock import last_night, parse_day, today
 from label_pipeline.commands.home import dagster_home, opened
@@ -138,6 +139,11 @@ def _execute(folder: DataFolder, project: Project, first: date, last: date, *, p
             raise_on_error=False,
             run_config=RUN_CONFIG,
         )
+        try:
+            remote.settle(folder, project.project)
+        except UserError as error:  # the UI must not call it a success
+            instance.report_run_failed(result.dagster_run, error.text())
+            raise
     return OK if result.success else _explain(result.all_events)
 
 
@@ -178,4 +184,4 @@ def _say_where(folder: DataFolder, project: Project, day: date) -> None:
         places = {"mart": places["mart"]}
         print(f"{project.project}: {kept_words(project)}", file=sys.stderr)
     for what, place in places.items():
-        print(f"  {what + ':':<14}{place if place and place.exists() else 'none yet'}")
+        print(f"  {what + ':':<14}{folder.told(place) if place and place.exists() else 'none yet'}")

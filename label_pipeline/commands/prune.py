@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from label_pipeline import audit
+from label_pipeline import audit, remote
 from label_pipeline.cli import OK
 from label_pipeline.clock import now
 from label_pipeline.commands.columns import print_columns
@@ -51,6 +51,8 @@ def _prune(folder: DataFolder, project: Project, *, dry_run: bool) -> None:
     _reports(folder, project, dry_run=dry_run)
     _runs(folder, project, dry_run=dry_run)
     _versions(folder, project, dry_run=dry_run)
+    if swept := 0 if dry_run else remote.sweep(folder, project.project):
+        print(f"{swept} objects of killed runs went.")
 
 
 def _partitions(folder: DataFolder, project: Project, *, dry_run: bool) -> None:

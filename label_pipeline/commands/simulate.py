@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
         items=arguments.items,
         start=parse_day(arguments.start),
     )
-    print(f"Project 'sample' is in {folder.root}: {planted.landed} answers in {arguments.days} landing days.")
+    print(f"Project 'sample' is in {folder.place}: {planted.landed} answers in {arguments.days} landing days.")
     print("Planted: " + ", ".join(f"{name} {n}" for name, n in {**planted.quarantined, **planted.duplicates}.items()))
     print("Next: label-pipeline nightly --project sample")
     return 0

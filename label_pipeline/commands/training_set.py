@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             with changing(folder.latest_lock(project.project)), replacing_folder(place) as new:  # a night sweeps there
                 shutil.copytree(rebuilt, new, dirs_exist_ok=True)
     manifests.verify(place, manifests.read(place))
-    print(f"{place}\n{day}: {_words(noted, then, manifest)}")
+    print(f"{place if arguments.into else folder.told(place)}\n{day}: {_words(noted, then, manifest)}")
     return OK if same or noted in (None, manifest["version"]) else STOPPED
 
 

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     home = dagster_home(folder)
     with opened(home):
         pass  # its tables are there before two programs look for them
-    environment = os.environ | {"LABEL_PIPELINE_DATA": str(folder.root), "DAGSTER_HOME": str(home)}
+    environment = os.environ | {"LABEL_PIPELINE_DATA": folder.place, "DAGSTER_HOME": str(home)}
     workspace = ["-m", "label_pipeline.definitions"]
     here = Path(sys.executable).parent
     commands = [

@@ -23,6 +23,7 @@ from label_pipeline.kept import last_table
 from label_pipeline.orchestration.desk import Desk
 from label_pipeline.orchestration.running import projects_of
 from label_pipeline.orchestration.table_assets import asset_key, op_name, pool_name
+from label_pipeline.remote import up_to_date
 
 UP_TO_DATE, WELL = "up_to_date", "nothing_broken"
 GRACE = timedelta(hours=2)
@@ -84,6 +85,7 @@ def sensor(desk: Desk) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks whether days are overdue and the newest one is well, and tells the checks of the mart.",
     )
+    @up_to_date(desk)
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         outcome = found(desk, context.instance, now())
         digest = hashlib.sha256(repr(outcome).encode()).hexdigest()

@@ -22,6 +22,7 @@ from label_pipeline.orchestration.running import executor_alone
 from label_pipeline.orchestration.standing_checks import check_keys
 from label_pipeline.orchestration.table_assets import partitions
 from label_pipeline.pull import pulled_sources
+from label_pipeline.remote import up_to_date
 from label_pipeline.renewal import stale
 from label_pipeline.retention import rebuilt_from
 
@@ -73,6 +74,7 @@ def nightly_schedule(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.Schedu
         execution_timezone=project.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
+    @up_to_date(desk)
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         tick = (context.scheduled_execution_time or now()).astimezone(project.zone).date()
         last = min(tick - timedelta(days=1), project.end or date.max)
@@ -96,6 +98,7 @@ def landing_sensor(desk: Desk, job: UnresolvedAssetJobDefinition) -> dg.SensorDe
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
+    @up_to_date(desk)
     def landing(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         last = last_night(project.timezone, project.end)
         changed = [

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from label_pipeline import remote
 from label_pipeline.errors import UserError
 from label_pipeline.files import write_text
 from label_pipeline.folders import DataFolder
@@ -72,6 +73,8 @@ def write_journal(folder: DataFolder, journal: Journal) -> None:
     """Replace the journal in each of its projects; the last one counts where a kill left them different."""
     for project in journal.projects:
         write_text(journal_file(folder, project), json.dumps(asdict(journal), indent=1, ensure_ascii=False) + "\n")
+    for project in journal.projects:
+        remote.settle(folder, project)
 
 
 def close_journal(folder: DataFolder, journal: Journal) -> None:

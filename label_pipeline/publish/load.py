@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from label_pipeline import clock
+from label_pipeline import clock, remote
 from label_pipeline.errors import UserError, nearest
 from label_pipeline.folders import DataFolder
 from label_pipeline.publish import manifest as manifests
@@ -64,15 +64,20 @@ def load_training_set(
 ) -> TrainingSet:
     """A published version of a project's training set, every file checked against its checksum.
 
-    `version` is a version's name, a day for the one accepted of it, or `latest`; `data` the data folder (else
-    LABEL_PIPELINE_DATA, else `data`). `require` are expressions such as `label_accuracy.ci_low>=0.9`,
-    `profile.coverage>=0.8`, `age_days<=2`, or a mapping like `{"label_accuracy.ci_low": ">=0.9", "age_days": "<=2"}`;
-    see `label_pipeline.publish.require.numbers` for what may be asked. Ages are counted in UTC.
+    `version` is a version's name, a day for the one accepted of it, or `latest`; `data` the data folder, or one in a
+    bucket like `s3://bucket/prefix` (else LABEL_PIPELINE_DATA, else `data`). `require` are expressions such as
+    `label_accuracy.ci_low>=0.9`, `profile.coverage>=0.8`, `age_days<=2`, or a mapping like
+    `{"label_accuracy.ci_low": ">=0.9", "age_days": "<=2"}`; see `label_pipeline.publish.require.numbers` for what may
+    be asked. Ages are counted in UTC.
 
     Raises UnfitError when nothing was published, or the version was withdrawn, damaged or changed, or does not meet
     `require`; and UserError when the project, the version or a requirement is no such thing.
     """
-    folder = DataFolder.choose(data).published(project)
+    place = remote.chosen(data)
+    if remote.is_url(place):
+        folder, version = remote.fetched(place, project, version)
+    else:
+        folder = DataFolder.choose(data).published(project)
     if not folder.is_dir():
         known = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
         raise UserError(
