@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from label_pipeline.coding import code_column
 from label_pipeline.contracts.tables import ANNOTATION_EVENTS, ITEMS, LANDED_PREDICTIONS, Table
-from label_pipeline.held_codes import codes_of, is_in
+from label_pipeline.held_codes import codes_of, is_in, narrowed
 from label_pipeline.lake import Lake
 from label_pipeline.project import Project
 from label_pipeline.sources.text import json_key
@@ -54,7 +54,7 @@ def current_of(rows: pa.Table, people: pd.DataFrame, *, versions: bool = True) -
         rows = rows.filter(pa.array(kept))
     rows = _in_order(rows)
     rows = rows if versions else rows.drop_columns(VERSION)
-    return _with_roles(rows, people)
+    return narrowed(_with_roles(rows, people))
 
 
 def _landed(lake: Lake, day: date) -> pa.Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,9 @@ class Cell:
 class Gap:
     """A member beside the rest, with the p-value that there is no gap, adjusted over all of the night; NaN withheld."""
 
-    cell: Cell
+    measure: str
+    dimension: str
+    member: str
     estimate: Estimate
     p_value: float
 
@@ -54,7 +57,8 @@ def figures(night: Night) -> list[Figure]:
     """The four gaps with their adjusted p-values, by group and slice; gaps_beyond_chance."""
     fit = fitting(night.kind, night.tolerance)  # what no gap is shown of is not compared, nor corrected for
     votes = _votes(night)
-    cells = [cell for cell in (*_of_groups(night, votes), *_of_slices(night, votes)) if f"{cell.measure}_gap" in fit]
+    # One after the other: all cells of millions of annotations at once would be gigabytes.
+    cells = (cell for cell in chain(_of_groups(night, votes), _of_slices(night, votes)) if f"{cell.measure}_gap" in fit)
     gaps = [_gap(cell) for cell in cells if cell.ours.any() and not cell.ours.all()]
     p_values = adjusted(np.array([gap.p_value for gap in gaps], dtype=np.float64))
     gaps = [replace(gap, p_value=float(p)) for gap, p in zip(gaps, p_values, strict=True)]
@@ -62,10 +66,10 @@ def figures(night: Night) -> list[Figure]:
     held = sum(gap.p_value <= FALSE_DISCOVERIES for gap in shown)
     found = [Figure.counted("gaps_beyond_chance", held if shown else None, len(shown))]
     for measure in MEASURES:
-        of_it = [gap for gap in shown if gap.cell.measure == measure]
+        of_it = [gap for gap in shown if gap.measure == measure]
         found += _widest(measure, of_it)
-        for gap in (gap for gap in gaps if gap.cell.measure == measure):
-            at = (gap.cell.dimension, gap.cell.member)
+        for gap in (gap for gap in gaps if gap.measure == measure):
+            at = (gap.dimension, gap.member)
             estimate, p_value = gap.estimate, None if math.isnan(gap.p_value) else gap.p_value
             found += [
                 replace(Figure.of(f"{measure}_gap", estimate, *at), withheld=p_value is None),
@@ -96,9 +100,9 @@ def _gap(cell: Cell) -> Gap:
         sides.append(clustered_share(np.bincount(cell.cluster[rows], weights=cell.values[rows]), sizes))
         clusters.append(int((sizes > 0).sum()))
     if min(side.n for side in sides) < LEAST_OBSERVED or min(clusters) < LEAST_CLUSTERS:
-        return Gap(cell, Estimate(None, None, None, sides[0].n), math.nan)
+        return Gap(cell.measure, cell.dimension, cell.member, Estimate(None, None, None, sides[0].n), math.nan)
     gap = difference(*sides)
-    return Gap(cell, gap, _p_value(gap, min(clusters) - 1))
+    return Gap(cell.measure, cell.dimension, cell.member, gap, _p_value(gap, min(clusters) - 1))
 
 
 def _p_value(gap: Estimate, freedom: int) -> float:

@@ -116,7 +116,7 @@ def _queue(desk: Desk, day: date) -> Made:
     budget, prices = spending(desk, day)
     frame = relabel_queue(
         consensus,
-        desk.frame(LABEL_ISSUES, day, without=["outlier_score", "given_label"]),
+        _issues(desk, day, consensus),
         aligned(desk, day, items),
         plain(desk.annotations(day), ANSWERED, categories=ANSWERED),
         QueuePolicy(
@@ -150,6 +150,13 @@ def _queue(desk: Desk, day: date) -> Made:
         ),
         plot=partial(bar, [str(r) for r in routes.index], routes.to_list(), "Queue by route"),
     )
+
+
+def _issues(desk: Desk, day: date, consensus: pd.DataFrame) -> pd.DataFrame:
+    """What the queue reads of label_issues; where they are the issues of the same items, with the very same ids."""
+    issues = desk.frame(LABEL_ISSUES, day, without=["item_id", "given_label", "outlier_score"])
+    ids, theirs = (desk.lake.read(t, day, ["item_id"])["item_id"] for t in (LABEL_ISSUES, CONSENSUS_LABELS))
+    return issues.assign(item_id=consensus["item_id"] if ids.equals(theirs) else ids.to_pandas())
 
 
 def _outcomes(desk: Desk, day: date) -> Made:

@@ -100,21 +100,21 @@ class Frames:
             rows = rows.set_column(place, name, column)
         return plain(rows, categories=[name for name in rows.column_names if name not in IDS])
 
-    def codes(self, name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    def codes(self, name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
         """The numbers (n,) of a column of ids."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         known = self.ids[name]
         if column.equals(pa.chunked_array([known])):
-            return np.arange(len(known))
+            return np.arange(len(known), dtype=np.int32)
         if not pa.types.is_dictionary(column.type):
-            return np.asarray(pc.index_in(column, value_set=known), dtype=np.int64)
+            return np.asarray(pc.index_in(column, value_set=known), dtype=np.int32)
         if not len(column):
-            return np.empty(0, dtype=np.int64)
+            return np.empty(0, dtype=np.int32)
         codes, values = codes_of(column)
         place = np.arange(len(values)) if values.equals(known) else np.asarray(pc.index_in(values, value_set=known))
-        return place.astype(np.int64)[codes]
+        return place.astype(np.int32)[codes]
 
 
 def _outcomes(desk: Desk, day: date) -> pd.DataFrame:

@@ -85,7 +85,8 @@ def aligned(
         order = np.argsort(consensus["item_id"].to_numpy(), kind="stable")
         consensus, weight = consensus.iloc[order], weight[order]
         model = None if model is None else model[order]
-    rows = consensus.reset_index(drop=True)
+    rows = consensus.copy(deep=False)  # columns are added to it, and none is changed
+    rows.index = pd.RangeIndex(len(rows))
     same = np.array_equal(issues["item_id"].to_numpy(), rows["item_id"].to_numpy())
     known = None if same else pd.Index(issues["item_id"]).get_indexer(pd.Index(rows["item_id"]))
     for name in ("suggested_label", "label_quality", "is_issue", "kind", "duplicate_set"):
