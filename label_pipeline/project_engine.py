@@ -15,6 +15,7 @@ from label_pipeline.errors import UserError
 from label_pipeline.project_base import Part
 
 if TYPE_CHECKING:
+    from label_pipeline.folders import DataFolder
     from label_pipeline.project import Project
 
 METHODS = ("majority", "one_coin", "dawid_skene", "crowdlab")
@@ -81,14 +82,22 @@ def on_engine(project: Project, name: str | None) -> Project:
     return moved
 
 
-def require_engine(project: Project) -> None:
-    """Before a night begins: its engine is there.
+def require_engine(project: Project, folder: DataFolder) -> None:
+    """Before a night begins: its engine is there, and reaches the data.
 
     Raises:
-        UserError: Spark or Java is not installed, or no cluster is named.
+        UserError: Spark or Java is not installed, no cluster is named, or it cannot reach a working copy.
     """
     if project.engine.name == "spark":
         from label_pipeline.shards.spark import require_spark
+
+        if folder.url:
+            raise UserError(
+                f"workers of Spark cannot reach this machine's working copy of {folder.url}",
+                where=f"project {project.project}",
+                rule="engine",
+                do="Run it with --engine shards, or on a folder that all workers reach by one path.",
+            )
 
         require_spark()
         _ = project.engine.spark_master

@@ -80,7 +80,7 @@ def run_project(folder: DataFolder, project: Project, asked: Asked) -> int:
     from label_pipeline.orchestration.desk import Desk
     from label_pipeline.orchestration.triggers import first_missing
 
-    require_engine(project)
+    require_engine(project, folder)
     desk = Desk(folder, project)
     newest = min(project.end or date.max, today(project.timezone))
     last = asked.last or last_night(project.timezone, project.end)

@@ -16,6 +16,7 @@ from label_pipeline.contracts.rules import ITEM_STATUSES
 from label_pipeline.contracts.tables import CONSENSUS_LABELS, GOLD_SET, PREDICTIONS
 from label_pipeline.gold.life import in_force
 from label_pipeline.orchestration.desk import Desk, Written
+from label_pipeline.project_engine import require_engine
 from label_pipeline.settle import Policy, known_checks
 
 if TYPE_CHECKING:
@@ -111,5 +112,6 @@ def _runner(desk: Desk) -> Iterator[Runner]:
     if engine.name != "spark":
         yield InProcess()
         return
+    require_engine(desk.project, desk.folder)
     with spark(engine.spark_master, name=f"label-pipeline {desk.project.project}") as runner:
         yield runner

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,12 +15,14 @@ import pytest
 
 from label_pipeline.cli import BAD_INPUT, OK, main
 from label_pipeline.contracts.tables import CONSENSUS_EVIDENCE, CONSENSUS_LABELS, GOLD_SET
+from label_pipeline.errors import UserError
 from label_pipeline.files import TEMPORARY
 from label_pipeline.folders import DataFolder
 from label_pipeline.gold.life import in_force
 from label_pipeline.orchestration import assets_labels, assets_shards
 from label_pipeline.orchestration.desk import ContractError, Desk
 from label_pipeline.project import load_project
+from label_pipeline.project_engine import require_engine
 from label_pipeline.settle import known_checks
 from label_pipeline_tests.orchestration.runs import D1, D3, Run, run
 from label_pipeline_tests.shards.cluster import SETTINGS, cluster, environment, missing
@@ -109,6 +112,13 @@ def test_an_engine_is_refused_before_the_night(sample: DataFolder, capsys: pytes
     assert capsys.readouterr().err == (
         "label-pipeline: Spark is not installed. Install it: pip install 'label-pipeline[spark]'\n"
     )
+
+
+def test_spark_does_not_reach_a_working_copy(sample: DataFolder) -> None:
+    """Loss: a night on a bucket whose workers find no file, hours after it began."""
+    desk = asking(sample, "majority", "{name: spark, master: 'spark://nowhere:7077'}")
+    with pytest.raises(UserError, match="cannot reach this machine's working copy of s3://b/p"):
+        require_engine(desk.project, replace(sample, url="s3://b/p"))
 
 
 @pytest.mark.slow(seconds=40)
