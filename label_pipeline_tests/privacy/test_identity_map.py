@@ -102,4 +102,6 @@ def test_nights_that_end_at_once_lose_nothing() -> None:
     names = ["p", "q", "r"]
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         pool.map(_write, names)
+        pool.close()  # what `with` does at its end waits for ever where SIGTERM is ignored
+        pool.join()
     assert [len(known(name)) for name in names] == [21, 21, 21]
