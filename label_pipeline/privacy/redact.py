@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from label_pipeline.errors import UserError
-from label_pipeline.files import replacing
+from label_pipeline.files import replacing, sweep_beside
 from label_pipeline.ingest.clean import item_sql
 from label_pipeline.ingest.read import Read, read_file
 from label_pipeline.landing import LandedFile
@@ -197,6 +197,7 @@ def redact(con: Any, project: Project, found: Found, wanted: Wanted) -> Redacted
         return Redacted(file.name, "kept", 0, "it could not be read, and names who is erased")
     try:
         before, items = _answers_without(con, project, file, found.erased)
+        sweep_beside(file.path)  # of an erasure that was killed: in landing nothing else looks for it before a day
         with replacing(file.path) as beside:
             left = rewrite(file.path, beside, project.sources[file.source], _change(project, found, wanted))
             if not left or (not len(before) and not items):
