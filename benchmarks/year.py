@@ -21,6 +21,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from benchmarks.nightly import Side, measured, stages
+from label_pipeline.clock import today
 
 MOST_SECONDS = 2.0
 BLOCKS = 6
@@ -110,7 +111,7 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=1_700)
     parser.add_argument("--keep", metavar="DIR", help="a folder for the data, which stays there")
     asked = parser.parse_args()
-    start = date.today() - timedelta(days=asked.days)
+    start = today("Europe/Berlin") - timedelta(days=asked.days)  # days that are over
     os.environ["LABEL_PIPELINE_KEY"] = "a key for benchmarks"
     os.environ["DAGSTER_HOME"] = ""
     with tempfile.TemporaryDirectory(prefix="benchmark-year-", ignore_cleanup_errors=True) as temporary:

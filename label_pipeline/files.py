@@ -13,10 +13,11 @@ import re
 import secrets
 import shutil
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from label_pipeline.clock import now
 
 TEMPORARY = ".tmp-"
 
@@ -142,7 +143,7 @@ def _removed(left: Iterable[Path], older: float = 0.0) -> list[Path]:
     found = []
     for path in sorted(left):
         try:
-            if time.time() - path.lstat().st_mtime < older:
+            if now().timestamp() - path.lstat().st_mtime < older:
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

@@ -11,12 +11,12 @@ import hashlib
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from label_pipeline.clock import now
 from label_pipeline.files import TEMPORARY, make_folder
 from label_pipeline.locks import changing
 from label_pipeline.remote.store import endpoint
@@ -111,12 +111,12 @@ class Cache:
             with suppress(FileNotFoundError):
                 about = content.stat()
                 # A link made or taken away is a change of the inode.
-                if about.st_nlink == 1 and time.time() - about.st_ctime >= older:
+                if about.st_nlink == 1 and now().timestamp() - about.st_ctime >= older:
                     content.unlink()
 
     def _sweep_now_and_then(self) -> None:
         mark = self.root / "swept"
-        if not mark.exists() or time.time() - mark.stat().st_mtime > SWEPT_EVERY:
+        if not mark.exists() or now().timestamp() - mark.stat().st_mtime > SWEPT_EVERY:
             mark.touch()
             self.sweep(KEPT)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from label_pipeline.clock import now
 from label_pipeline.errors import MachineError, UserError
 from label_pipeline.files import TEMPORARY, sha256
 from label_pipeline.folders import DataFolder
@@ -287,7 +287,7 @@ class Tree:
         """Delete the project's objects that no manifest names, but for those of a commit that may be under way."""
         manifest = self._known[project].manifest
         named = {object_key(project, entry) for entry in manifest.files.values()}
-        old = time.time() - ORPHAN
+        old = now().timestamp() - ORPHAN
         left = [k for k, o in self.store.listing(f"objects/{project}").items() if o.at.timestamp() < old]
         orphans = [key for key in left if key not in named]
         versions = self.store.listing(f"published/{project}")

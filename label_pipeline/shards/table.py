@@ -23,7 +23,7 @@ from label_pipeline.shards.base import Shard, Shards, Source, added
 from label_pipeline.shards.disk import Stored, settled_before
 from label_pipeline.shards.fits import ShardFit
 from label_pipeline.shards.majority import fit_majority
-from label_pipeline.sql import connect, file_list
+from label_pipeline.sql import connect, file_list, identifier
 from label_pipeline.votes import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def in_order(folder: Path) -> Iterator[pa.Table]:
     """All rows that `settled` wrote, sorted by item, piece by piece; what does not fit memory is sorted on disk."""
     import pyarrow as pa
 
-    files, key = file_list(sorted(folder.glob("*.parquet"))), ", ".join(CONSENSUS_LABELS.key)
+    files, key = file_list(sorted(folder.glob("*.parquet"))), ", ".join(map(identifier, CONSENSUS_LABELS.key))
     with connect() as con, con.sql(f"SELECT * FROM read_parquet({files}) ORDER BY {key}").to_arrow_reader() as reader:
         for batch in reader:
             yield pa.Table.from_batches([batch])

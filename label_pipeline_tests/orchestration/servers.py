@@ -103,13 +103,8 @@ def ui(folder: DataFolder) -> Iterator[Servers]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=folder.root)
     servers = Servers(folder, port, process, log)
-    try:
-        until("the webserver answers", lambda: servers.get("/server_info"), START_SECONDS)
-        until("the daemon is well", lambda: _well(servers), START_SECONDS)
-        servers.seconds["start"] = time.monotonic() - started
+    with _until_well(servers, started):
         yield servers
-    finally:
-        servers.stop()
 
 
 @contextmanager
@@ -123,13 +118,8 @@ def apart(folder: DataFolder) -> Iterator[Servers]:
     )
     servers = Servers(folder, port, service(folder, "dagster-webserver", "-w", workspace, "-p", port), home / "log")
     servers.beside += [code, service(folder, "dagster-daemon", "run", "-w", workspace)]
-    try:
-        until("the webserver answers", lambda: servers.get("/server_info"), START_SECONDS)
-        until("the daemon is well", lambda: _well(servers), START_SECONDS)
-        servers.seconds["start"] = time.monotonic() - started
+    with _until_well(servers, started):
         yield servers
-    finally:
-        servers.stop()
 
 
 def code_server(folder: DataFolder, port: int) -> subprocess.Popen[bytes]:
@@ -151,6 +141,18 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+@contextmanager
+def _until_well(servers: Servers, started: float) -> Iterator[None]:
+    """Wait until webserver and daemon are well; end all of it at the end, whatever happens."""
+    try:
+        until("the webserver answers", lambda: servers.get("/server_info"), START_SECONDS)
+        until("the daemon is well", lambda: _well(servers), START_SECONDS)
+        servers.seconds["start"] = time.monotonic() - started
+        yield
+    finally:
+        servers.stop()
 
 
 def _well(servers: Servers) -> bool:

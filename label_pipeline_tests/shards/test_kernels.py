@@ -18,9 +18,9 @@ from label_pipeline.shards.base import GROUPS, Cells, Largest, added, groups
 from label_pipeline.shards.crowdlab import fit_crowdlab
 from label_pipeline.shards.dawid_skene import fit_one_coin
 from label_pipeline.shards.fits import totals
-from label_pipeline.shards.memory import scattered
 from label_pipeline.votes import Votes
 from label_pipeline_tests.consensus.tables import votes_of
+from label_pipeline_tests.shards.held import scattered
 from label_pipeline_tests.shards.made import METHODS, assert_equal, problems
 
 

@@ -31,10 +31,10 @@ from label_pipeline.consensus.majority import Majority
 from label_pipeline.errors import UserError
 from label_pipeline.noise.issues import label_noise
 from label_pipeline.shards.disk import Stored, write_shard
-from label_pipeline.shards.memory import scattered
 from label_pipeline.shards.spark import spark
 from label_pipeline.votes import Votes
 from label_pipeline_tests.shards.cluster import HOME, cluster, environment, missing
+from label_pipeline_tests.shards.held import scattered
 from label_pipeline_tests.shards.on_cluster import EM, Case
 
 WHOLE = os.environ.get("LABEL_PIPELINE_WHOLE") == "1"

@@ -1,4 +1,4 @@
-"""Shards of votes that are in memory already: for tests, and to see what sharding alone changes."""
+"""Shards of votes that are in memory already: what sharding alone changes shows in them."""
 
 from __future__ import annotations
 
