@@ -279,7 +279,8 @@ class Store:
             "the object store does not answer",
             where=where,
             rule=words,
-            do="Is AWS_ENDPOINT_URL right? Then run the same again: no half of it is in the bucket.",
+            do="Are AWS_ACCESS_KEY_ID (or the machine's role) and AWS_ENDPOINT_URL right? Then run the same again: "
+            "no half of it is in the bucket.",
         )
 
 
