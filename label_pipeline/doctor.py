@@ -44,9 +44,8 @@ def examine(folder: DataFolder, home: Path) -> list[Finding]:
     for name in project_names(folder):
         found += _project(folder, name)
     if not project_names(folder):
-        found.append(
-            Finding("warn", "projects", f"there is none in {folder.projects}", "Make one with `label-pipeline init`.")
-        )
+        told = f"there is none in {folder.told(folder.projects)}"
+        found.append(Finding("warn", "projects", told, "Make one with `label-pipeline init`."))
     return found
 
 

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     except BaseException:
         shutil.rmtree(folder.project(name))
         raise
-    print(f"Project file: {folder.project_file(name)}\nLanded: {table.name} on {day}, source '{SOURCE}'")
+    print(f"Project file: {folder.told(folder.project_file(name))}\nLanded: {table.name} on {day}, source '{SOURCE}'")
     print(f"Next: label-pipeline nightly --project {name}")
     return 0
 

@@ -93,7 +93,7 @@ def _before(desk: Desk, day: date, arguments: argparse.Namespace) -> int:
         facts = {"project": desk.project.project, "day": str(day), "batch_id": name}
         print(as_json(planned, **facts, items=list(drawn.items["item_id"]), notes=list(drawn.notes)))
     else:
-        _show(desk, day, drawn, planned, batch)
+        _show(desk, day, drawn, planned, batch, sending=bool(arguments.out or arguments.push))
     if arguments.out is None and not arguments.push:
         return 0
     look_up = dict(zip(*(desk.items(day)[column].to_pylist() for column in ("item_id", "payload")), strict=True))
@@ -101,7 +101,7 @@ def _before(desk: Desk, day: date, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(desk: Desk, day: date, drawn: Drawn, planned: Plan, batch: Outgoing) -> None:
+def _show(desk: Desk, day: date, drawn: Drawn, planned: Plan, batch: Outgoing, *, sending: bool) -> None:
     project, n = desk.project.project, len(drawn.items)
     print(f"A pilot of {n:,} of {drawn.known:,} items of {project}, drawn from the night of {day}.")
     near = "near duplicate" if drawn.near == 1 else "near duplicates"
@@ -131,7 +131,9 @@ def _show(desk: Desk, day: date, drawn: Drawn, planned: Plan, batch: Outgoing) -
     for words in planned.assumptions.words:
         print(f"- {words}")
     _show_price(desk, day, planned)
-    if batch.sent_on is None:
+    if batch.sent_on is None and sending:
+        print()
+    elif batch.sent_on is None:
         print("Nothing has been sent. To send it, add --out DIR or --push:")
         print(f"  label-pipeline pilot {project} --size {n} --day {day} --out DIR")
     else:

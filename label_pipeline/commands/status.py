@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = DataFolder.choose(arguments.data)
     names = [arguments.project] if arguments.project else project_names(folder)
     if not names:
-        print(f"No project in {folder.projects}. Make one with `label-pipeline init` or `simulate`.")
+        print(f"No project in {folder.told(folder.projects)}. Make one with `label-pipeline init` or `simulate`.")
     code = OK
     for name in names:
         try:

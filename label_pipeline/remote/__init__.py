@@ -17,7 +17,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from label_pipeline.errors import UserError
+from label_pipeline.errors import MachineError, UserError
 
 if TYPE_CHECKING:
     from label_pipeline.folders import DataFolder
@@ -75,6 +75,11 @@ def working(arguments: argparse.Namespace) -> Iterator[None]:
             tree.refresh(project)
         try:
             yield
+        except MachineError:  # what this machine refused is a place of this machine
+            raise
+        except UserError as error:
+            error.args = (str(error).replace(str(tree.folder.root), url),)
+            raise
         finally:
             tree.settle()
     finally:

@@ -44,7 +44,7 @@ def test_a_project_that_is_not_there(project: str, capsys: pytest.CaptureFixture
     assert main(["check", "pets", "--data", project]) == BAD_INPUT
     assert main(["status", "--data", "gs://bucket/x"]) == BAD_INPUT
     said = capsys.readouterr().err
-    assert "pets" in said
+    assert f"{project}/projects: there is no project 'pet'" in said  # not this process's working copy
     assert f"{project}: project 'pets' has published nothing" in said
     assert "s3://BUCKET/PREFIX" in said
 
@@ -80,7 +80,10 @@ def test_a_project_is_made_in_the_bucket(
     table = tmp_path / "answers.csv"
     table.write_text(answers(["i01", "i02"], D1))
     columns = ["--item", "item_id", "--annotator", "annotator_id", "--label", "label", "--annotated-at", "at"]
+    assert main(["status", "--data", url]) == OK
+    assert f"No project in {url}/projects." in capsys.readouterr().out
     assert main(["init", "cats", "--from", str(table), *columns, "--data", url]) == OK
+    assert f"Project file: {url}/projects/cats/project.yaml" in capsys.readouterr().out
     assert store.get("projects/cats/project.yaml") is not None
     assert [key for key in store.listing("landing/cats") if key.endswith("answers.csv")]
     assert main(["status", "--data", url]) == OK
