@@ -31,6 +31,9 @@ def opened(home: Path) -> Iterator[dg.DagsterInstance]:
     """
     import dagster as dg
 
+    from label_pipeline.orchestration.event_log import keep_engines
+
+    keep_engines()
     make_folder(home)
     handle = os.open(home, os.O_RDONLY | os.O_CLOEXEC)
     try:

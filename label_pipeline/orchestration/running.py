@@ -31,6 +31,7 @@ from label_pipeline.errors import UserError
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.locks import HeldError, alone
+from label_pipeline.orchestration.event_log import keep_engines
 from label_pipeline.project import load_project
 from label_pipeline.renewal import renew
 
@@ -66,6 +67,7 @@ class _Alone(InProcessExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         """Wait for the locks, holding no pool's slot meanwhile, and run the steps."""
+        keep_engines()
         run = plan_context.dagster_run
         if host_tag().items() - run.tags.items():  # a run again has the tags of the one before it
             plan_context.instance.add_run_tags(run.run_id, host_tag())
