@@ -34,7 +34,7 @@ from label_pipeline.contracts.tables import ANNOTATION_EVENTS, PREDICTIONS
 from label_pipeline.folders import DataFolder
 from label_pipeline.lake import Lake
 from label_pipeline.sql import connect, file_list
-from label_pipeline_tests.shards.cluster import SETTINGS, cluster, environment
+from label_pipeline_tests.shards.cluster import SETTINGS, cluster, environment, missing
 
 FIRST = date(2026, 1, 1)
 PER_DAY = 1_000_000
@@ -316,6 +316,8 @@ def main() -> None:
         made = make(places[0], int(size), int(annotators)) if what == "make" else measure(what, *places, int(size))
         print(json.dumps(made))
         return
+    if any(engine.startswith("spark") for engine in asked.engines) and (words := missing()):
+        parser.error(words)
     for n in [30_000] if asked.quick else asked.sizes:
         compare(n, asked.annotators, asked.engines, 10_000 if asked.quick else asked.shard, asked.place)
 
