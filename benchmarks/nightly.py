@@ -186,7 +186,8 @@ def measure(data: Path, annotations: int) -> dict[str, float]:
         "a night of 1% more": second,
     }.items():
         print(f"| {name} | {side.seconds:.1f} | {side.cpu:.1f} | {side.memory / 1e6:,.0f} |")
-    print("\n| step | seconds | CPU seconds | peak memory (MB) | the same of a night of 1% more |\n|---|---|---|---|---|")
+    print("\n| step | seconds | CPU seconds | peak memory (MB) | the same of a night of 1% more |")
+    print("|---|---|---|---|---|")
     again = {s["step"]: f"{s['seconds']:.1f}, {s['cpu_seconds']:.1f}, {s['peak_memory_mb']:,.0f}" for s in later}
     for s in sorted(steps, key=lambda s: -float(s["seconds"])):
         memory = f"{s['peak_memory_mb']:,.0f}"
