@@ -160,6 +160,6 @@ def test_paired_intervals_by_hand() -> None:
 @pytest.mark.slow
 def test_the_interval_covers() -> None:
     """Loss: a lift that is called proven, and is chance. The short version of `benchmarks/lift.py`."""
-    found = coverage(simulated(100))
+    found = coverage(simulated(60))
     assert found["covered"].between(0.88, 1.0).all(), found
     assert 0.93 <= found["covered"].mean() <= 0.98

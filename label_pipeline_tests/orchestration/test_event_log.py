@@ -11,7 +11,7 @@ from label_pipeline.commands.home import opened
 
 
 def test_engines_are_kept_one_a_file(tmp_path: Path) -> None:
-    """Loss: events of one storage in another; a quarter of every night for engines that are made anew."""
+    """Loss: events of one storage in another; a fifth of every night for engines that are made anew."""
     for name in ("a", "b"):
         with opened(tmp_path / name) as instance:
             for status in ("x", "y"):

@@ -188,7 +188,9 @@ def test_consensus_annotators_and_queue_are_those_of_the_new_key(keys: Path, tmp
         assert partition(folder, table, D2) == partition(never, table, D2), table
     # What was judged stays as it was judged, under new names; from the next night on all is judged alike.
     for one in (folder, never):
-        put(one, D3, "answers.csv", answers(ITEMS[16:24], D3, who=EVERYBODY))  # type: ignore[arg-type]
+        # One item is disputed under any key, so that there is a queue.
+        astray = [who + ITEMS[16] for who in EVERYBODY[:2]]
+        put(one, D3, "answers.csv", answers(ITEMS[16:24], D3, who=EVERYBODY, wrong=astray))  # type: ignore[arg-type]
         assert run(one, D3, D3, only=JUDGED).success
     for table, by in {
         "consensus_labels": "item_id",
