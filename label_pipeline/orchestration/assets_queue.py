@@ -171,7 +171,7 @@ def _outcomes(desk: Desk, day: date) -> Made:
     table = outcomes(
         pd.concat(asked or [_NOTHING], ignore_index=True),
         _labels_of(desk, day - timedelta(days=1), items),
-        _labels_of(desk, day, items),
+        _labels_of(desk, day, items, "probabilities"),
         pd.concat(answered or [_NOTHING], ignore_index=True),
         classes=project.labels.classes if project.labels.has_one_class else (),
         min_annotations=project.consensus.annotations.min,
@@ -187,14 +187,15 @@ def _outcomes(desk: Desk, day: date) -> Made:
     )
 
 
-def _labels_of(desk: Desk, day: date, items: Collection[str]) -> pd.DataFrame:
-    """The table consensus_labels of a day, as far as it is about `items`; empty before the project's first day."""
+def _labels_of(desk: Desk, day: date, items: Collection[str], *more: str) -> pd.DataFrame:
+    """What outcomes read of a day's consensus_labels, of `items` alone; empty before the project's first day."""
     import pyarrow as pa
 
-    if day < desk.project.start:
-        labels = CONSENSUS_LABELS.empty()
+    columns = ["item_id", "label", "status", "confidence", "n_annotations", *more]
+    if day < desk.project.start or not items:
+        labels = CONSENSUS_LABELS.empty().select(columns)
     else:
-        labels = desk.lake.read(CONSENSUS_LABELS, day)
+        labels = desk.lake.read(CONSENSUS_LABELS, day, columns)
         labels = labels.filter(pa.array(is_in(labels["item_id"], items)))
     frame: pd.DataFrame = labels.to_pandas()
     return frame
