@@ -114,28 +114,53 @@ def relabel_queue(
 
     labelled = _labelled(rows["item_id"], labelled_by)
     rows["route"] = np.where(expert, ADJUDICATOR, ANNOTATOR)
-    chosen = np.full((len(rows), 1), -1)
-    if panel.ids:
-        # Whoever is worth more is served first; what is compared here is only who, so the typical value will do.
-        first = _order(value[best], n)
-        first = first[~expert[first]]
-        told, night = telling(belief[first], panel.laws), asking.budget.most or len(first)
-        found = ask(told, panel, [labelled[k] for k in first], policy.load, night)
-        chosen = np.full((len(rows), found.shape[1]), -1)
-        chosen[first] = found
-    gain = _gain(belief, chosen, panel, law, lacks, None)
-    priced = gain if costs is None else _gain(belief, chosen, panel, law, lacks, costs)
-    rows["gain"] = np.round(np.where(expert, worth_of_truth(belief, missing=lacks), gain), DIGITS)
-    priced = np.where(expert, worth_of_truth(belief, cost=costs, missing=lacks), priced)
+    chosen = _chosen(_order(value[best], n), expert, belief, labelled, panel, policy.load, asking.budget.most)
+    gain = _gain(belief, chosen, panel, law, lacks, expert, None)
+    priced = gain if costs is None else _gain(belief, chosen, panel, law, lacks, expert, costs)
+    rows["gain"] = np.round(gain, DIGITS)
     rows["value"], rows["twin"] = _uncrowded(weight * priced, rows["duplicate_set"], n)
-
     order = _order(rows["value"].to_numpy(), n)
     rows, belief, opinion = rows.iloc[order].reset_index(drop=True), belief[order], opinion[order]
-    people = names_of(chosen[order], panel) if panel.ids else [[] for _ in order]
+    return _ranked(rows, belief, opinion, chosen[order], [labelled[k] for k in order], panel, asking, policy, classes)
+
+
+def _chosen(
+    order: IntArray,
+    expert: npt.NDArray[np.bool_],
+    belief: FloatArray,
+    labelled: Sequence[Sequence[str]],
+    panel: Panel,
+    load: float,
+    most: int | None,
+) -> IntArray:
+    """Whom to ask about each item, as places in the panel; -1 is nobody. Items are served in `order`, which compares
+    only who is served first, so that values under the typical law will do."""
+    if not panel.ids:
+        return np.full((len(belief), 1), -1)
+    first = order[~expert[order]]
+    found = ask(telling(belief[first], panel.laws), panel, [labelled[k] for k in first], load, most or len(first))
+    chosen = np.full((len(belief), found.shape[1]), -1)
+    chosen[first] = found
+    return chosen
+
+
+def _ranked(
+    rows: pd.DataFrame,
+    belief: FloatArray,
+    opinion: FloatArray,
+    chosen: IntArray,
+    labelled: Sequence[list[str]],
+    panel: Panel,
+    asking: Asking,
+    policy: QueuePolicy,
+    classes: Sequence[str],
+) -> pd.DataFrame:
+    """The table of rows in the order of their value: routes to guidelines, people, words and the budget."""
     pairs = _route_to_guidelines(rows, belief, asking.confused_pairs, classes, policy)
-    people = [[] if route == GUIDELINE else each for each, route in zip(people, rows["route"], strict=True)]
+    names = names_of(chosen, panel) if panel.ids else [[] for _ in labelled]
+    people = [[] if route == GUIDELINE else each for each, route in zip(names, rows["route"], strict=True)]
     suggested, share = _suggested(rows, opinion, classes)
-    facts = _facts(rows, suggested, share, pairs, _skill(belief, chosen[order], panel, classes, people))
+    facts = _facts(rows, suggested, share, pairs, _skill(belief, chosen, panel, classes, people))
     prices = asking.prices or dict.fromkeys((ANNOTATOR, ADJUDICATOR, GUIDELINE), Price())
     return pd.DataFrame(
         {
@@ -148,15 +173,22 @@ def relabel_queue(
             "suggested_label": pd.Series(suggested, dtype=object),
             "within_budget": within(rows["value"].to_numpy(np.float64), list(rows["route"]), asking.budget, prices),
             "ask_annotators": pd.Series(people, dtype=object),
-            "exclude_annotators": pd.Series([labelled[k] for k in order], dtype=object),
+            "exclude_annotators": pd.Series(list(labelled), dtype=object),
         }
     )
 
 
 def _gain(
-    belief: FloatArray, chosen: IntArray, panel: Panel, law: FloatArray, lacks: IntArray, costs: FloatArray | None
+    belief: FloatArray,
+    chosen: IntArray,
+    panel: Panel,
+    law: FloatArray,
+    lacks: IntArray,
+    expert: npt.NDArray[np.bool_],
+    costs: FloatArray | None,
 ) -> FloatArray:
-    """The mean of `worth` over the people named for each item; under the typical law where nobody is named."""
+    """The mean of `worth` over the people named for each item, under the typical law where nobody is named; that of the
+    truth where an expert is asked."""
     laws = np.concatenate([panel.laws, law[None]])
     total, people = np.zeros(len(belief)), np.zeros(len(belief))
     for place in range(chosen.shape[1]):
@@ -164,7 +196,7 @@ def _gain(
         who = np.where(chosen[named, place] >= 0, chosen[named, place], len(panel.ids))
         total[named] += worth(belief[named], laws, who, cost=costs, missing=lacks[named])
         people += named
-    return np.asarray(total / np.maximum(people, 1))
+    return np.where(expert, worth_of_truth(belief, cost=costs, missing=lacks), total / np.maximum(people, 1))
 
 
 def _uncrowded(value: FloatArray, duplicate_set: pd.Series[Any], n: IntArray) -> tuple[FloatArray, IntArray]:
